@@ -1,0 +1,85 @@
+// One guest's address space: the root of a VMAR tree over a page table.
+#ifndef ZIRCONIA_MM_ADDRESS_SPACE_H_
+#define ZIRCONIA_MM_ADDRESS_SPACE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "mm/page_table.h"
+#include "mm/units.h"
+#include "mm/vm_object.h"
+
+namespace zirconia::mm {
+
+class VmAddressRegion;
+
+// What is mapped: a line of `Regions()`, parents before children, in address order.
+struct RegionInfo {
+  int depth = 0;  // 0: the root VMAR
+  VirtRange range;
+  bool is_mapping = false;
+  std::string name;            // of the VMAR; of a mapping, whatever its VMO is called (filled in by the kernel)
+  Protection protection;       // mappings
+  Protection max_protection;   // mappings
+  ByteSize vmo_offset;         // mappings
+  PageCount committed;         // mappings: pages of the VMO committed within the mapped part
+  std::shared_ptr<VmObject> vmo;  // mappings
+};
+
+// Locking: one mutex guards the whole tree of the address space. It is taken before any VMO's.
+class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
+ public:
+  enum class Realize : uint8_t {
+    kOnTouch,   // a mapping costs no host call until it is touched
+    kOnMap,     // what is committed is realized when it is mapped
+  };
+  struct Options {
+    uint64_t layout_seed = 0;  // 0: no randomisation; placement is lowest-first
+    Realize realize = Realize::kOnTouch;
+  };
+
+  // `table` must outlive the address space, and covers at least `range`.
+  static std::shared_ptr<AddressSpace> Create(VirtRange range, PageTable& table, Options options);
+  ~AddressSpace();
+
+  VirtRange range() const { return range_; }
+  const std::shared_ptr<VmAddressRegion>& root() const { return root_; }
+
+  // Answers a fault: OK, and the access can be repeated; otherwise it is the guest's fault, and the status says why. NOT_FOUND: nothing is
+  // mapped there. PERMISSION_DENIED: the mapping doesn't permit it. OUT_OF_RANGE: beyond the end of the VMO. RESOURCE_EXHAUSTED:
+  // no frame is left, or the host refuses.
+  absl::Status HandleFault(VirtAddr address, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Pins up to `length` > 0 bytes at `address` for a copy by the kernel, with the checks and errors of HandleFault.
+  absl::StatusOr<PinnedBytes> Pin(VirtAddr address, ByteSize length, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // As Pin for a read, but whatever the mapping permits: for zx_process_read_memory and crash reports. `access` kWrite: likewise.
+  absl::StatusOr<PinnedBytes> PinIgnoringProtection(VirtAddr address, ByteSize length, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  std::vector<RegionInfo> Regions() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Destroys everything in it; every later operation on any of its VMARs is FAILED_PRECONDITION. Idempotent.
+  void Destroy() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Checks the tree, and the page table against the truth (every translation recorded is one that the tree and the VMOs would give). An
+  // error names the first thing that is wrong. Nothing may change meanwhile.
+  absl::Status Verify() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
+  PageTable& table() const { return table_; }
+
+ private:
+  mutable absl::Mutex mutex_;
+  VirtRange range_;
+  PageTable& table_;
+  std::shared_ptr<VmAddressRegion> root_;
+};
+
+}  // namespace zirconia::mm
+
+#endif  // ZIRCONIA_MM_ADDRESS_SPACE_H_

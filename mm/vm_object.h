@@ -1,0 +1,83 @@
+// Virtual memory objects: containers of pages.
+#ifndef ZIRCONIA_MM_VM_OBJECT_H_
+#define ZIRCONIA_MM_VM_OBJECT_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "mm/frame_allocator.h"
+#include "mm/page_list.h"
+#include "mm/units.h"
+
+namespace zirconia::mm {
+
+class VmMapping;
+
+// A piece of a VMO that a copy works on: frames pinned, reached through the kernel's linear mapping.
+struct PinnedBytes {
+  FramePin pin;
+  std::byte* data = nullptr;  // null: these bytes are zeros and have no frame (only where the access is a read)
+  ByteSize size;              // how many bytes from the wanted offset on; at least 1
+};
+
+// An anonymous paged VMO. Pages are committed on the first write, by `Commit`, or by a write fault; a page that isn't committed reads
+// as zeros. The page list holds runs, so that costs are per run.
+//
+// Locking: `mutex()` guards the size, the page list and the list of mappings. It is taken after the lock of an address space and before
+// that of a page table. Mappings are told of every change that takes pages away, in every address space, before the call returns.
+class VmObject : public std::enable_shared_from_this<VmObject> {
+ public:
+  // The largest size of a VMO.
+  static constexpr ByteSize kMaxSize = ByteSize(uint64_t{1} << 47);
+
+  // A VMO of `size` bytes, rounded up to pages; nothing is committed. OUT_OF_RANGE: larger than kMaxSize.
+  static absl::StatusOr<std::shared_ptr<VmObject>> Create(FrameAllocator& frames, ByteSize size, bool resizable);
+  ~VmObject();
+
+  bool resizable() const { return resizable_; }
+  ByteSize size() const ABSL_LOCKS_EXCLUDED(mutex_);
+  PageCount committed_pages() const ABSL_LOCKS_EXCLUDED(mutex_);
+  size_t mapping_count() const ABSL_LOCKS_EXCLUDED(mutex_);  // live mappings
+  // Address spaces that hold at least one mapping of it (ZX_INFO_VMO's share_count).
+  size_t share_count() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // zx_vmo_set_size. Shrinking gives the pages beyond the new end back and takes them out of every mapping, at once. UNAVAILABLE: not
+  // resizable. OUT_OF_RANGE: too large.
+  absl::Status Resize(ByteSize size) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Commits every page that the range touches, all or nothing. OUT_OF_RANGE: not wholly inside. RESOURCE_EXHAUSTED: no frames.
+  absl::Status Commit(ByteSize offset, ByteSize length) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives the pages of an aligned range back; they read as zeros, also through live mappings. INVALID_ARGUMENT: not aligned.
+  // OUT_OF_RANGE: not wholly inside.
+  absl::Status Decommit(ByteSize offset, ByteSize length) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes the range read as zeros; whole pages are given back. All or nothing. OUT_OF_RANGE: not wholly inside.
+  absl::Status Zero(ByteSize offset, ByteSize length) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Copies between the VMO and a buffer of the kernel's own. OUT_OF_RANGE: not wholly inside; nothing is transferred.
+  absl::Status Read(ByteSize offset, absl::Span<std::byte> to) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Write(ByteSize offset, absl::Span<const std::byte> from) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Pins as many of the `length` > 0 bytes at `offset` as lie in one run of frames (or, for a read, of uncommitted pages); a write
+  // commits what it needs. Holding the result keeps the frames from being reused, not the VMO from changing. OUT_OF_RANGE: `offset`
+  // is beyond the end (a piece never reaches beyond it).
+  absl::StatusOr<PinnedBytes> Pin(ByteSize offset, ByteSize length, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How many committed runs there are, for experiments and tests.
+  size_t run_count() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
+
+ private:
+  // ... the mm implementer completes this: page access for faults (used by VmMapping under both locks), the list of mappings, ...
+  mutable absl::Mutex mutex_;
+  FrameAllocator& frames_;
+  const bool resizable_;
+};
+
+}  // namespace zirconia::mm
+
+#endif  // ZIRCONIA_MM_VM_OBJECT_H_
