@@ -1,0 +1,150 @@
+#include "platform/engine/signals.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <iterator>
+
+#include "absl/synchronization/mutex.h"
+#include "platform/engine/context.h"
+#include "platform/engine/safe_copy.h"
+#include "platform/engine/traps.h"
+
+extern "C" {
+
+extern const char zirconia_engine_safe_copy_begin[];
+extern const char zirconia_engine_safe_copy_end[];
+extern const char zirconia_engine_safe_copy_fault[];
+
+}  // extern "C"
+
+namespace zirconia::platform::engine {
+namespace {
+
+constexpr int kTrapSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
+constexpr int kSignalCount = 65;
+constexpr uint64_t kSaRestorer = 0x04000000;
+
+// struct sigaction as the kernel has it. The C library's function isn't used: it hides the restorer, and sanitizers
+// wrap it.
+struct KernelAction {
+  void* handler;
+  uint64_t flags;
+  void* restorer;
+  SignalMask mask;
+};
+
+// What was installed before; never freed, since a handler may be reading it.
+struct PreviousAction {
+  KernelAction action;
+  const PreviousAction* older;
+};
+
+std::array<std::atomic<const PreviousAction*>, kSignalCount> g_previous;
+
+// While a previous handler runs on this thread. One that raises the signal again wants the default action, but finds us
+// installed.
+thread_local bool t_in_previous_handler = false;
+
+void SetAction(int signal, const KernelAction& action) {
+  syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(SignalMask));
+}
+
+void InstallSignalHandler(int signal, void (*handler)()) {
+  KernelAction current{};
+  syscall(SYS_rt_sigaction, signal, nullptr, &current, sizeof(SignalMask));
+  void* const ours = reinterpret_cast<void*>(handler);
+  if (current.handler == ours) return;
+  g_previous[signal] = new PreviousAction{current, g_previous[signal]};
+  // NODEFER: the kernel's own code may fault recoverably (SafeCopy) while a guest's fault is being answered.
+  SetAction(signal, {.handler = ours,
+                     .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | kSaRestorer,
+                     .restorer = reinterpret_cast<void*>(&zirconia_engine_restorer),
+                     .mask = AsynchronousSignals()});
+}
+
+// Ends the process as the signal would have ended it without any handler. Returns first: a fault then happens again,
+// and gives the debugger and the core file the state that they want.
+void DieByDefault(int signal, const siginfo_t& info) {
+  SetAction(signal, {.handler = nullptr,
+                     .flags = kSaRestorer,
+                     .restorer = reinterpret_cast<void*>(&zirconia_engine_restorer),
+                     .mask = 0});
+  const bool happens_again = info.si_code > 0 && signal != SIGTRAP && signal != SIGSYS;
+  if (!happens_again) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
+}
+
+// A signal that has nothing to do with guests.
+void PassOn(int signal, siginfo_t* info, void* context) {
+  const PreviousAction* const previous = g_previous[signal].load();
+  const bool raised_again = t_in_previous_handler && info->si_code <= 0;
+  const KernelAction action = previous == nullptr || raised_again ? KernelAction{} : previous->action;
+  if (action.handler == reinterpret_cast<void*>(SIG_IGN) && info->si_code <= 0) return;
+  if (action.handler == nullptr || action.handler == reinterpret_cast<void*>(SIG_IGN))
+    return DieByDefault(signal, *info);
+
+  if ((action.flags & SA_RESETHAND) != 0) g_previous[signal] = nullptr;
+  const SignalMask mask = static_cast<ucontext_t*>(context)->uc_sigmask.__val[0];
+  SetSignalMask(mask | action.mask | ((action.flags & SA_NODEFER) != 0 ? 0 : MaskOf(signal)));
+  const bool nested = t_in_previous_handler;
+  t_in_previous_handler = true;
+  if ((action.flags & SA_SIGINFO) != 0) {
+    reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(signal, info, context);
+  } else {
+    reinterpret_cast<void (*)(int)>(action.handler)(signal);
+  }
+  t_in_previous_handler = nested;
+}
+
+bool RecoverSafeCopy(int signal, ucontext_t& context) {
+  if (signal != SIGSEGV && signal != SIGBUS) return false;
+  greg_t& rip = context.uc_mcontext.gregs[REG_RIP];
+  if (rip < reinterpret_cast<greg_t>(zirconia_engine_safe_copy_begin) ||
+      rip >= reinterpret_cast<greg_t>(zirconia_engine_safe_copy_end)) {
+    return false;
+  }
+  rip = reinterpret_cast<greg_t>(zirconia_engine_safe_copy_fault);
+  return true;
+}
+
+}  // namespace
+
+SignalMask AsynchronousSignals() {
+  SignalMask mask = ~SignalMask{0};
+  for (const int signal : kTrapSignals) mask &= ~MaskOf(signal);
+  return mask;
+}
+
+SignalMask SetSignalMask(SignalMask mask) {
+  SignalMask old = 0;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, sizeof(SignalMask));
+  return old;
+}
+
+void InstallSignalHandlers() {
+  static absl::Mutex& mutex = *new absl::Mutex;
+  absl::MutexLock lock(&mutex);
+  for (const int signal : kTrapSignals) InstallSignalHandler(signal, zirconia_engine_trap_handler);
+  InstallSignalHandler(kInterruptSignal, zirconia_engine_interrupt_handler);
+}
+
+// Called by signal_entry.S with the host's state in place.
+extern "C" void zirconia_engine_on_signal(int signal, siginfo_t* info, ucontext_t* context, TrapFrame* trap) {
+  const bool in_guest = trap->context != nullptr && trap->context->in_guest.load(std::memory_order_relaxed) != 0;
+  if (in_guest && (signal == kInterruptSignal || info->si_code > 0)) return AnswerTrap(signal, *info, *context, *trap);
+  if (RecoverSafeCopy(signal, *context)) return;
+  trap->to_guest = in_guest ? 1 : 0;
+  PassOn(signal, info, context);
+}
+
+}  // namespace zirconia::platform::engine
+
+namespace zirconia::platform {
+
+void EnableSafeCopy() { engine::InstallSignalHandlers(); }
+
+}  // namespace zirconia::platform
