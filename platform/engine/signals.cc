@@ -7,7 +7,7 @@
 
 #include <array>
 #include <atomic>
-#include <iterator>
+#include <utility>
 
 #include "absl/synchronization/mutex.h"
 #include "platform/engine/context.h"
@@ -46,58 +46,88 @@ struct PreviousAction {
 
 std::array<std::atomic<const PreviousAction*>, kSignalCount> g_previous;
 
-// While a previous handler runs on this thread. One that raises the signal again wants the default action, but finds us
-// installed.
-thread_local bool t_in_previous_handler = false;
+// The previous action that runs on this thread.
+thread_local const PreviousAction* t_passing_on_to = nullptr;
 
 void SetAction(int signal, const KernelAction& action) {
   syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(SignalMask));
 }
 
-void InstallSignalHandler(int signal, void (*handler)()) {
-  KernelAction current{};
-  syscall(SYS_rt_sigaction, signal, nullptr, &current, sizeof(SignalMask));
-  void* const ours = reinterpret_cast<void*>(handler);
-  if (current.handler == ours) return;
-  g_previous[signal] = new PreviousAction{current, g_previous[signal]};
+KernelAction GetAction(int signal) {
+  KernelAction action{};
+  syscall(SYS_rt_sigaction, signal, nullptr, &action, sizeof(SignalMask));
+  return action;
+}
+
+void* HandlerOf(int signal) {
+  return reinterpret_cast<void*>(signal == kInterruptSignal ? zirconia_engine_interrupt_handler
+                                                            : zirconia_engine_trap_handler);
+}
+
+void* Restorer() { return reinterpret_cast<void*>(zirconia_engine_restorer); }
+
+void SetOurAction(int signal) {
   // NODEFER: the kernel's own code may fault recoverably (SafeCopy) while a guest's fault is being answered.
-  SetAction(signal, {.handler = ours,
+  SetAction(signal, {.handler = HandlerOf(signal),
                      .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | kSaRestorer,
-                     .restorer = reinterpret_cast<void*>(&zirconia_engine_restorer),
+                     .restorer = Restorer(),
                      .mask = AsynchronousSignals()});
 }
 
-// Ends the process as the signal would have ended it without any handler. Returns first: a fault then happens again,
-// and gives the debugger and the core file the state that they want.
+// Whether somebody has put us back through the C library, which brings its own restorer.
+bool IsPutBack(int signal) {
+  const KernelAction action = GetAction(signal);
+  return action.handler == HandlerOf(signal) && action.restorer != Restorer();
+}
+
+void InstallSignalHandler(int signal) {
+  const KernelAction current = GetAction(signal);
+  if (current.handler == HandlerOf(signal)) return;
+  g_previous[signal] = new PreviousAction{current, g_previous[signal]};
+  SetOurAction(signal);
+}
+
+// Ends the process as the signal would have ended it without any handler, once the caller has returned to what was
+// interrupted: a fault then happens again, and gives the debugger and the core file the state that they want.
 void DieByDefault(int signal, const siginfo_t& info) {
-  SetAction(signal, {.handler = nullptr,
-                     .flags = kSaRestorer,
-                     .restorer = reinterpret_cast<void*>(&zirconia_engine_restorer),
-                     .mask = 0});
+  SetAction(signal, {.handler = nullptr, .flags = kSaRestorer, .restorer = Restorer(), .mask = 0});
   const bool happens_again = info.si_code > 0 && signal != SIGTRAP && signal != SIGSYS;
   if (!happens_again) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
 }
 
-// A signal that has nothing to do with guests.
-void PassOn(int signal, siginfo_t* info, void* context) {
-  const PreviousAction* const previous = g_previous[signal].load();
-  const bool raised_again = t_in_previous_handler && info->si_code <= 0;
-  const KernelAction action = previous == nullptr || raised_again ? KernelAction{} : previous->action;
-  if (action.handler == reinterpret_cast<void*>(SIG_IGN) && info->si_code <= 0) return;
-  if (action.handler == nullptr || action.handler == reinterpret_cast<void*>(SIG_IGN))
-    return DieByDefault(signal, *info);
-
-  if ((action.flags & SA_RESETHAND) != 0) g_previous[signal] = nullptr;
-  const SignalMask mask = static_cast<ucontext_t*>(context)->uc_sigmask.__val[0];
-  SetSignalMask(mask | action.mask | ((action.flags & SA_NODEFER) != 0 ? 0 : MaskOf(signal)));
-  const bool nested = t_in_previous_handler;
-  t_in_previous_handler = true;
+void Call(const KernelAction& action, int signal, siginfo_t* info, void* context) {
   if ((action.flags & SA_SIGINFO) != 0) {
     reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(signal, info, context);
   } else {
     reinterpret_cast<void (*)(int)>(action.handler)(signal);
   }
-  t_in_previous_handler = nested;
+}
+
+// A signal that has nothing to do with guests. The handler that was there before us runs as if it were there still.
+// When it gives up, it commonly puts back what it had found and raises the signal again: if that was us, then what was
+// there before is next.
+void PassOn(int signal, siginfo_t* info, void* context) {
+  const PreviousAction* previous = g_previous[signal];
+  if (previous != nullptr && previous == t_passing_on_to && IsPutBack(signal)) {
+    previous = previous->older;
+    g_previous[signal] = previous;
+  }
+  const KernelAction action = previous == nullptr ? KernelAction{} : previous->action;
+  const bool ignored = action.handler == reinterpret_cast<void*>(SIG_IGN);
+  if (ignored && info->si_code <= 0) return;
+  if (ignored || action.handler == nullptr) return DieByDefault(signal, *info);
+
+  SetOurAction(signal);
+  if ((action.flags & SA_RESETHAND) != 0) g_previous[signal] = previous->older;
+  const SignalMask mask = static_cast<ucontext_t*>(context)->uc_sigmask.__val[0];
+  SetSignalMask(mask | action.mask | ((action.flags & SA_NODEFER) != 0 ? 0 : MaskOf(signal)));
+  const PreviousAction* const outer = std::exchange(t_passing_on_to, previous);
+  Call(action, signal, info, context);
+  t_passing_on_to = outer;
+  if (IsPutBack(signal)) {
+    g_previous[signal] = previous->older;
+    SetOurAction(signal);
+  }
 }
 
 bool RecoverSafeCopy(int signal, ucontext_t& context) {
@@ -128,8 +158,8 @@ SignalMask SetSignalMask(SignalMask mask) {
 void InstallSignalHandlers() {
   static absl::Mutex& mutex = *new absl::Mutex;
   absl::MutexLock lock(&mutex);
-  for (const int signal : kTrapSignals) InstallSignalHandler(signal, zirconia_engine_trap_handler);
-  InstallSignalHandler(kInterruptSignal, zirconia_engine_interrupt_handler);
+  for (const int signal : kTrapSignals) InstallSignalHandler(signal);
+  InstallSignalHandler(kInterruptSignal);
 }
 
 // Called by signal_entry.S with the host's state in place.
