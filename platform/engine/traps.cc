@@ -175,7 +175,8 @@ void AnswerTrap(int signal, const siginfo_t& info, ucontext_t& frame, TrapFrame&
 }
 
 // Called by entry.S.
-extern "C" SyscallAnswer zirconia_engine_on_syscall(GuestContext* context, const SyscallArguments* arguments) {
+SyscallAnswer OnSyscall(GuestContext* context, const SyscallArguments* arguments) __asm__("zirconia_engine_on_syscall");
+SyscallAnswer OnSyscall(GuestContext* context, const SyscallArguments* arguments) {
   return context->events->OnSyscall(*context->thread, *arguments);
 }
 

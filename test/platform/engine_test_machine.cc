@@ -31,9 +31,18 @@ Disposition TestKernel::OnInterrupt(GuestThread& thread) {
   return on_interrupt ? on_interrupt(thread) : Disposition::kEnd;
 }
 
-TestWindow::TestWindow(GuestEngine& engine, uint64_t base) {
-  void* const memory = mmap(reinterpret_cast<void*>(base), kSize, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | (base != 0 ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+TestWindow::TestWindow(GuestEngine& engine, Place place) {
+  void* memory = MAP_FAILED;
+  if (place == Place::kAnywhere) {
+    memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  } else {
+    // One of them is free under each sanitizer.
+    for (const uint64_t base : {0x200000000000, 0x4000000000}) {
+      memory = mmap(reinterpret_cast<void*>(base), kSize, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+      if (memory != MAP_FAILED) break;
+    }
+  }
   if (memory == MAP_FAILED) std::abort();
   base_ = reinterpret_cast<uint64_t>(memory);
   const size_t code_size = static_cast<size_t>(guest_code_end - guest_code_begin);

@@ -49,8 +49,8 @@ inline SyscallAnswer Answer(uint64_t result) { return {.result = result, .dispos
 // A window: the guest code (read and execute), a data page, a page of no access, a read-only page, a stack.
 class TestWindow {
  public:
-  // `base`: where it must be; null: anywhere.
-  explicit TestWindow(GuestEngine& engine, uint64_t base = 0);
+  enum class Place { kAnywhere, kBelowHostCode };
+  explicit TestWindow(GuestEngine& engine, Place place = Place::kAnywhere);
   ~TestWindow();
   TestWindow(const TestWindow&) = delete;
   TestWindow& operator=(const TestWindow&) = delete;

@@ -268,7 +268,7 @@ TEST_CASE("a raw system call instruction never reaches the host", "[engine]") {
   using engine::SyscallDispatchMode;
   const auto mode = GENERATE(SyscallDispatchMode::kInclusive, SyscallDispatchMode::kExclusive);
   std::unique_ptr<GuestEngine> guest_engine = InProcessEngine::Create(mode).value();
-  TestWindow window(*guest_engine, 0x200000000);
+  TestWindow window(*guest_engine, TestWindow::Place::kBelowHostCode);
   const bool old_gate = GENERATE(false, true);
   TestKernel kernel;
   int caught = 0;
