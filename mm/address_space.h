@@ -7,11 +7,15 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/random/random.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "mm/page_table.h"
 #include "mm/units.h"
+#include "mm/vm_mapping.h"
 #include "mm/vm_object.h"
 
 namespace zirconia::mm {
@@ -23,20 +27,22 @@ struct RegionInfo {
   int depth = 0;  // 0: the root VMAR
   VirtRange range;
   bool is_mapping = false;
-  std::string name;            // of the VMAR; of a mapping, whatever its VMO is called (filled in by the kernel)
-  Protection protection;       // mappings
-  Protection max_protection;   // mappings
-  ByteSize vmo_offset;         // mappings
-  PageCount committed;         // mappings: pages of the VMO committed within the mapped part
+  std::string name;               // of the VMAR; of a mapping, whatever its VMO is called (filled in by the kernel)
+  Protection protection;          // mappings
+  Protection max_protection;      // mappings
+  ByteSize vmo_offset;            // mappings
+  PageCount committed;            // mappings: pages of the VMO committed within the mapped part
   std::shared_ptr<VmObject> vmo;  // mappings
 };
 
-// Locking: one mutex guards the whole tree of the address space. It is taken before any VMO's.
+// Locking: one mutex guards the whole tree of the address space. It is taken before any VMO's. Faults and pins share
+// it; what changes the tree has it alone. Who needs the locks of several VMOs takes them in order of their addresses
+// (VmoLocks).
 class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
  public:
   enum class Realize : uint8_t {
-    kOnTouch,   // a mapping costs no host call until it is touched
-    kOnMap,     // what is committed is realized when it is mapped
+    kOnTouch,  // a mapping costs no host call until it is touched
+    kOnMap,    // what is committed is realized when it is mapped
   };
   struct Options {
     uint64_t layout_seed = 0;  // 0: no randomisation; placement is lowest-first
@@ -50,34 +56,91 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   VirtRange range() const { return range_; }
   const std::shared_ptr<VmAddressRegion>& root() const { return root_; }
 
-  // Answers a fault: OK, and the access can be repeated; otherwise it is the guest's fault, and the status says why. NOT_FOUND: nothing is
-  // mapped there. PERMISSION_DENIED: the mapping doesn't permit it. OUT_OF_RANGE: beyond the end of the VMO. RESOURCE_EXHAUSTED:
-  // no frame is left, or the host refuses.
+  // Answers a fault: OK, and the access can be repeated; otherwise it is the guest's fault, and the status says why.
+  // NOT_FOUND: nothing is mapped there. PERMISSION_DENIED: the mapping doesn't permit it. OUT_OF_RANGE: beyond the end
+  // of the VMO. RESOURCE_EXHAUSTED: no frame is left, or the host refuses.
   absl::Status HandleFault(VirtAddr address, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Pins up to `length` > 0 bytes at `address` for a copy by the kernel, with the checks and errors of HandleFault.
   absl::StatusOr<PinnedBytes> Pin(VirtAddr address, ByteSize length, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // As Pin for a read, but whatever the mapping permits: for zx_process_read_memory and crash reports. `access` kWrite: likewise.
-  absl::StatusOr<PinnedBytes> PinIgnoringProtection(VirtAddr address, ByteSize length, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As Pin for a read, but whatever the mapping permits: for zx_process_read_memory and crash reports. `access` kWrite:
+  // likewise.
+  absl::StatusOr<PinnedBytes> PinIgnoringProtection(VirtAddr address, ByteSize length, Access access)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   std::vector<RegionInfo> Regions() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Destroys everything in it; every later operation on any of its VMARs is FAILED_PRECONDITION. Idempotent.
   void Destroy() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Checks the tree, and the page table against the truth (every translation recorded is one that the tree and the VMOs would give). An
-  // error names the first thing that is wrong. Nothing may change meanwhile.
+  // Checks the tree, and the page table against the truth (every translation recorded is one that the tree and the VMOs
+  // would give). An error names the first thing that is wrong. Nothing may change meanwhile.
   absl::Status Verify() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
   PageTable& table() const { return table_; }
 
  private:
+  friend class VmAddressRegion;
+
+  // All mappings of the address space, of whatever region, by address.
+  using Mappings = absl::btree_map<VirtAddr, std::unique_ptr<VmMapping>>;
+  using Edits = absl::InlinedVector<PageTableEdit, 4>;
+
+  // What was taken out of the tree. It is declared before the locks, so that what it holds dies when they are dropped.
+  struct Removed {
+    std::vector<std::shared_ptr<VmAddressRegion>> regions;
+    std::vector<std::unique_ptr<VmMapping>> mappings;
+  };
+
+  AddressSpace(VirtRange range, PageTable& table, Options options);
+
+  VmMapping* FindMapping(VirtAddr address) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // The first mapping that ends above `address`.
+  Mappings::iterator MappingsFrom(VirtAddr address) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Calls `visit` for each mapping that overlaps `range`, in order; stops when it returns false.
+  void ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  bool AnyImmutable(VirtRange range) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  // The one split and the one join through which each edit goes; the locks of the VMOs are held. Neither changes what
+  // an address means.
+  void SplitAt(VirtAddr address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void JoinAround(VirtRange range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Takes the mappings in `range` out of the tree and out of their VMOs' lists, whose locks are held; the page table is
+  // left alone.
+  void TakeMappings(VirtRange range, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes everything in `range` out, translations included. The regions in it are dead already. Takes the locks of the
+  // VMOs.
+  void Clear(VirtRange range, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Marks a region dead, and everything below it.
+  void Kill(std::shared_ptr<VmAddressRegion> region, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DestroyAll(Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Adds what translates the committed pages of `range`, a part of `mapping`, whose VMO's lock is held.
+  static void AddMapEdits(const VmMapping& mapping, VirtRange range, Edits& edits);
+
+  // The state of the generator that places at random; null where places aren't.
+  uint64_t* random_state() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return options_.layout_seed == 0 ? nullptr : &random_;
+  }
+
+  absl::StatusOr<PinnedBytes> PinIf(bool check_protection, VirtAddr address, ByteSize length, Access access)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Status VerifyRegions() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::Status VerifyMapping(const VmMapping& mapping) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::Status VerifyTranslation(Translation translation) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
-  VirtRange range_;
+  const VirtRange range_;
   PageTable& table_;
-  std::shared_ptr<VmAddressRegion> root_;
+  const Options options_;
+  std::shared_ptr<VmAddressRegion> root_;  // written once, by Create
+  Mappings mappings_ ABSL_GUARDED_BY(mutex_);
+  uint64_t random_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_origin_ ABSL_GUARDED_BY(mutex_) = 1;
 };
 
 }  // namespace zirconia::mm

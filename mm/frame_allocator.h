@@ -14,8 +14,9 @@ namespace zirconia::mm {
 
 class FrameAllocator;
 
-// A short-lived promise that the frames of a run are not handed to anybody else: a copy in progress holds one. What is freed
-// meanwhile is handed out again only when the last pin on it is gone. Costs per run, not per page. Movable; drops it when destroyed.
+// A short-lived promise that the frames of a run are not handed to anybody else: a copy in progress holds one. What is
+// freed meanwhile is handed out again only when the last pin on it is gone. Costs per run, not per page. Movable; drops
+// it when destroyed.
 class FramePin {
  public:
   FramePin() = default;
@@ -30,9 +31,12 @@ class FramePin {
   FrameRun run_;
 };
 
-// Buddy allocation of frames, contiguous runs first. What it hands out reads as zeros and is secured (the host has provided the memory):
-// a frame that was never used, or was given back to the host, is known to be zero and isn't cleared again. Securing and giving back
-// happen in batches. Thread-safe; its lock is the innermost of all.
+// Buddy allocation of frames, contiguous runs first. What it hands out reads as zeros and is secured (the host has
+// provided the memory): a frame that was never used, or was given back to the host, is known to be zero and isn't
+// cleared again. Securing and giving back happen in batches: what grows frame by frame is secured ahead, up to 64
+// frames; what is freed stays with us for reuse, until that is much. Costs per run, but for securing, clearing and
+// giving back, which is done with the lock released (a batch ahead excepted). Thread-safe; its lock is the innermost of
+// all.
 class FrameAllocator {
  public:
   struct Options {
@@ -40,6 +44,15 @@ class FrameAllocator {
     std::optional<PageCount> limit;
     // For tests: the n-th next allocation fails (1 = the next).
     std::optional<uint64_t> fail_after;
+    // How many free frames the host may be left providing. Where it is more, half of this many are kept and the others
+    // given back.
+    PageCount keep_free = PageCount(16384);
+  };
+  // How much belongs around what is allocated, for an owner that fills a range step by step in any order: room is
+  // sought such that all of it could become one run.
+  struct Surroundings {
+    PageCount before;
+    PageCount after;
   };
   struct Stats {
     PageCount total;  // the limit
@@ -53,12 +66,14 @@ class FrameAllocator {
   FrameAllocator(const FrameAllocator&) = delete;
   FrameAllocator& operator=(const FrameAllocator&) = delete;
 
-  // One run of at least one and at most `wanted` frames, as long as can be had; at `hint` if that frame is free, so that what grows
-  // step by step stays contiguous. RESOURCE_EXHAUSTED: no frame is left, or the host can't provide it.
-  absl::StatusOr<FrameRun> AllocateRun(PageCount wanted, std::optional<FrameNumber> hint = std::nullopt);
+  // One run of at least one and at most `wanted` > 0 frames, as long as can be had; at `hint` if that frame is free, so
+  // that what grows step by step stays contiguous. RESOURCE_EXHAUSTED: no frame is left, or the host can't provide it.
+  absl::StatusOr<FrameRun> AllocateRun(PageCount wanted, std::optional<FrameNumber> hint = std::nullopt,
+                                       Surroundings surroundings = {});
 
   // Exactly `count` frames in as few runs as can be, or RESOURCE_EXHAUSTED and nothing.
-  absl::StatusOr<std::vector<FrameRun>> Allocate(PageCount count, std::optional<FrameNumber> hint = std::nullopt);
+  absl::StatusOr<std::vector<FrameRun>> Allocate(PageCount count, std::optional<FrameNumber> hint = std::nullopt,
+                                                 Surroundings surroundings = {});
 
   // Exactly `count` frames in one run whose first frame is a multiple of 2^`align_log2` frames, or RESOURCE_EXHAUSTED.
   absl::StatusOr<FrameRun> AllocateContiguous(PageCount count, unsigned align_log2);
@@ -66,11 +81,16 @@ class FrameAllocator {
   // Takes frames back. Requires that they were handed out (part of a run may be freed).
   void Free(FrameRun run);
 
-  // Requires that the frames are handed out.
+  // Requires that the frames are handed out. Costs O(1); freeing costs O(1) more for each live pin.
   FramePin Pin(FrameRun run);
+
+  // Gives all free memory back to the host.
+  void Trim();
 
   Stats stats() const;
   PhysicalMemory& memory() const { return memory_; }
+  // Whether all frames of the run are handed out.
+  bool IsAllocated(FrameRun run) const;
 
   // Makes the n-th allocation from now fail, once (1 = the next); for tests.
   void FailAfter(uint64_t n);

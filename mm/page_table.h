@@ -18,10 +18,11 @@ namespace zirconia::mm {
 struct PageTableEdit {
   enum class Kind : uint8_t {
     kMap,      // translate `range` to the run of frames that starts at `first_frame`; replaces what is there
-    kMapZero,  // `range` reads as zeros, with no frame behind it; `protection` must not permit writing; replaces what is there
+    kMapZero,  // `range` reads as zeros, with no frame behind it; `protection` must not permit writing; replaces what
+               // is there
     kUnmap,    // remove every translation in `range`; gaps are fine
-    kProtect,  // give the translations in `range` this protection; gaps are fine. Zero translations never become writable:
-               // where `protection` permits writing they are removed instead, so that the write faults
+    kProtect,  // give the translations in `range` this protection; gaps are fine. Zero translations never become
+               // writable: where `protection` permits writing they are removed instead, so that the write faults
   };
   Kind kind = Kind::kUnmap;
   VirtRange range;
@@ -51,21 +52,24 @@ struct PageTableEffects {
   std::vector<std::pair<Translation, Translation>> changed;  // same range and frames; before, after
 };
 
-// A cache of translations for one address space. The truth is the VMAR tree above it: a table may forget anything at any time (the
-// next touch asks again), but must never show a translation that was not put in, nor keep one that was taken out.
+// A cache of translations for one address space. The truth is the VMAR tree above it: a table may forget anything at
+// any time (the next touch asks again), but must never show a translation that was not put in, nor keep one that was
+// taken out.
 //
-// Edits come in two steps. `Prepare` secures all that the edits need (bookkeeping, room in the host's tables) and may fail; then
-// nothing has changed. `Commit` can't fail. An operation that touches several tables prepares all of them before it commits any.
-// Edits that only take away (kUnmap, and kProtect to less) need no `Prepare`: they can't fail.
+// Edits come in two steps. `Prepare` secures all that the edits need (bookkeeping, room in the host's tables) and may
+// fail; then nothing has changed. `Commit` can't fail. An operation that touches several tables prepares all of them
+// before it commits any. Edits that only take away (kUnmap, and kProtect to less) need no `Prepare`: they can't fail.
 //
-// Thread-safe. Two callers never edit overlapping ranges at once: the locks of the address space and of the VMO see to it.
+// Thread-safe. Two callers never edit overlapping ranges at once: the locks of the address space and of the VMO see to
+// it.
 class PageTable {
  public:
   // What `Prepare` secured, given back when it is destroyed without having been committed. Movable, cheap, no heap.
   class Reservation {
    public:
     Reservation() = default;
-    Reservation(Reservation&& o) noexcept : table_(std::exchange(o.table_, nullptr)), units_(std::exchange(o.units_, 0)) {}
+    Reservation(Reservation&& o) noexcept
+        : table_(std::exchange(o.table_, nullptr)), units_(std::exchange(o.units_, 0)) {}
     Reservation& operator=(Reservation&& o) noexcept {
       if (this != &o) {
         Release();
@@ -95,14 +99,14 @@ class PageTable {
   // RESOURCE_EXHAUSTED: there is no room for what the edits need; nothing changed.
   virtual absl::StatusOr<Reservation> Prepare(absl::Span<const PageTableEdit> edits) = 0;
 
-  // Carries the edits out, in order. Where a reservation is needed, `reservation` is what `Prepare` returned for these very edits.
-  // If the host refuses to realize a translation, it is recorded all the same, unrealized. `effects`, if not null, gets what
-  // changed. When this returns, no thread can use a translation that was taken away.
+  // Carries the edits out, in order. Where a reservation is needed, `reservation` is what `Prepare` returned for these
+  // very edits. If the host refuses to realize a translation, it is recorded all the same, unrealized. `effects`, if
+  // not null, gets what changed. When this returns, no thread can use a translation that was taken away.
   virtual void Commit(absl::Span<const PageTableEdit> edits, Reservation reservation, PageTableEffects* effects) = 0;
   void Commit(absl::Span<const PageTableEdit> edits) { Commit(edits, Reservation(), nullptr); }
 
-  // Makes the translations within `range` usable by the guest. Ok also where there are none. RESOURCE_EXHAUSTED: the host refuses
-  // for good (after eviction and retries); translations stay recorded.
+  // Makes the translations within `range` usable by the guest. Ok also where there are none. RESOURCE_EXHAUSTED: the
+  // host refuses for good (after eviction and retries); translations stay recorded.
   virtual absl::Status Realize(VirtRange range) = 0;
 
   // The longest run of translations around `address`, nullopt where there is none.

@@ -1,6 +1,6 @@
-// Units of the memory system. Addresses, frame numbers, byte sizes and page counts are distinct types: none converts into another
-// silently, and mixing them up does not compile. All arithmetic is unchecked unless the name says otherwise (`CheckedEnd`); callers
-// validate what comes from a guest before they do arithmetic on it.
+// Units of the memory system. Addresses, frame numbers, byte sizes and page counts are distinct types: none converts
+// into another silently, and mixing them up does not compile. All arithmetic is unchecked unless the name says
+// otherwise (`CheckedEnd`); callers validate what comes from a guest before they do arithmetic on it.
 #ifndef ZIRCONIA_MM_UNITS_H_
 #define ZIRCONIA_MM_UNITS_H_
 
@@ -143,7 +143,8 @@ struct FrameRun {
   friend constexpr bool operator==(FrameRun, FrameRun) = default;
 };
 
-// What may be done with memory through a mapping. Write implies read, and so does execute (Zircon's rule; callers check it).
+// What may be done with memory through a mapping. Write implies read, and so does execute (Zircon's rule; callers check
+// it).
 class Protection {
  public:
   constexpr Protection() = default;
@@ -159,6 +160,10 @@ class Protection {
   constexpr bool execute() const { return (bits_ & 4) != 0; }
   constexpr bool none() const { return bits_ == 0; }
   constexpr Protection WithoutWrite() const { return {read(), false, execute()}; }
+  // What both permit.
+  constexpr Protection Intersect(Protection p) const {
+    return {read() && p.read(), write() && p.write(), execute() && p.execute()};
+  }
   // Whether everything that `p` permits is permitted here too.
   constexpr bool Covers(Protection p) const { return (p.bits_ & ~bits_) == 0; }
   friend constexpr bool operator==(Protection, Protection) = default;

@@ -2,12 +2,17 @@
 #ifndef ZIRCONIA_MM_VM_ADDRESS_REGION_H_
 #define ZIRCONIA_MM_VM_ADDRESS_REGION_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mm/address_space.h"
+#include "mm/gap_tree.h"
 #include "mm/units.h"
 #include "mm/vm_object.h"
 
@@ -24,19 +29,20 @@ struct Placement {
   Kind kind = Kind::kAnywhere;
   ByteSize offset;
   unsigned align_log2 = 12;  // of the address; 12 to 32
-  bool compact = false;      // next to what is there, rather than at random
+  bool compact =
+      false;  // Map: next to what is there, rather than at random. Allocate: so for all children of the new region
 };
 
 // What may be mapped in a VMAR, and whether its children's places may be chosen.
 struct RegionCaps {
   Protection can_map;
-  bool can_map_specific = false;
+  bool can_map_specific = false;  // a child may have it where its parent doesn't
 };
 
-// A region of addresses that holds mappings and sub-regions. All calls take the address space's lock; each that fails leaves everything as it
-// was. Errors, unless said otherwise: FAILED_PRECONDITION: destroyed (or its address space is). INVALID_ARGUMENT: not aligned, empty,
-// or outside of the parent. PERMISSION_DENIED: more than this region's caps, or an immutable mapping would change.
-// RESOURCE_EXHAUSTED: no room. OUT_OF_RANGE: a VMO offset overflows.
+// A region of addresses that holds mappings and sub-regions. All calls take the address space's lock; each that fails
+// leaves everything as it was. Errors, unless said otherwise: FAILED_PRECONDITION: destroyed (or its address space is).
+// INVALID_ARGUMENT: not aligned, empty, or outside of the parent. PERMISSION_DENIED: more than this region's caps, or
+// an immutable mapping would change. RESOURCE_EXHAUSTED: no room. OUT_OF_RANGE: a VMO offset overflows.
 class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
  public:
   struct AllocateRequest {
@@ -48,8 +54,8 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
   struct MapRequest {
     Placement placement;
     std::shared_ptr<VmObject> vmo;
-    ByteSize vmo_offset;        // page-aligned
-    ByteSize size;              // rounded up to pages; may reach beyond the VMO's end (touching it there is a fault)
+    ByteSize vmo_offset;  // page-aligned
+    ByteSize size;        // rounded up to pages; may reach beyond the VMO's end (touching it there is a fault)
     Protection protection;
     Protection max_protection;  // what `Protect` may ever give; less the region's caps
     bool populate = false;      // ZX_VM_MAP_RANGE: realize what is committed, now
@@ -57,28 +63,62 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
   };
   enum class RangeOp : uint8_t { kCommit, kDecommit, kMapRange, kZero };
 
-  ~VmAddressRegion();
+  VmAddressRegion(const VmAddressRegion&) = delete;
+  VmAddressRegion& operator=(const VmAddressRegion&) = delete;
 
-  VirtRange range() const;
-  const RegionCaps& caps() const;
-  const std::string& name() const;
-  bool alive() const;
+  VirtRange range() const { return range_; }
+  const RegionCaps& caps() const { return caps_; }
+  const std::string& name() const { return name_; }
+  bool alive() const { return alive_; }
 
   // zx_vmar_allocate.
   absl::StatusOr<std::shared_ptr<VmAddressRegion>> Allocate(const AllocateRequest& request);
   // zx_vmar_map. Returns where it stands.
   absl::StatusOr<VirtAddr> Map(const MapRequest& request);
-  // zx_vmar_unmap: gaps are fine; sub-regions that are covered whole are destroyed; one that would be cut is INVALID_ARGUMENT.
+  // zx_vmar_unmap: gaps are fine; sub-regions that are covered whole are destroyed; one that would be cut is
+  // INVALID_ARGUMENT.
   absl::Status Unmap(VirtRange range);
-  // zx_vmar_protect: a gap is NOT_FOUND, a sub-region INVALID_ARGUMENT, more than a mapping's max_protection PERMISSION_DENIED.
+  // zx_vmar_protect: a gap is NOT_FOUND, a sub-region INVALID_ARGUMENT, more than a mapping's max_protection
+  // PERMISSION_DENIED.
   absl::Status Protect(VirtRange range, Protection protection);
-  // zx_vmar_destroy: unmaps everything below, and takes this region out of its parent. For the root: as AddressSpace::Destroy.
+  // zx_vmar_destroy: unmaps everything below, and takes this region out of its parent. For the root: as
+  // AddressSpace::Destroy, but an immutable mapping is PERMISSION_DENIED here too.
   absl::Status Destroy();
-  // zx_vmar_op_range. A gap is FAILED_PRECONDITION (ZX_ERR_BAD_STATE).
+  // zx_vmar_op_range. A gap is FAILED_PRECONDITION (ZX_ERR_BAD_STATE). OUT_OF_RANGE: outside of this region, or beyond
+  // the end of a VMO. All but kMapRange: PERMISSION_DENIED where a mapping isn't writable. RESOURCE_EXHAUSTED: no frame
+  // is left, or no room to map.
   absl::Status OpRange(RangeOp op, VirtRange range);
 
  private:
   friend class AddressSpace;
+
+  using Children = absl::btree_map<VirtAddr, std::shared_ptr<VmAddressRegion>>;
+
+  VmAddressRegion(std::weak_ptr<AddressSpace> space, VmAddressRegion* parent, VirtRange range, RegionCaps caps,
+                  bool compact, std::string name);
+
+  // All that follows is guarded by the address space's lock.
+
+  // Where a child goes. It is not taken yet. `random`: the generator's state, null for lowest-first.
+  absl::StatusOr<VirtAddr> Place(const Placement& placement, ByteSize size, uint64_t* random) const;
+  // The lowest gap with an aligned place for `size` bytes at or above `from` that ends at `limit` or below.
+  std::optional<VirtRange> LowestGap(ByteSize size, ByteSize align, VirtAddr from, VirtAddr limit) const;
+  std::optional<VirtAddr> CompactPlace(ByteSize size, ByteSize align, VirtAddr limit) const;
+  std::optional<VirtAddr> RandomPlace(ByteSize size, ByteSize align, VirtAddr limit, uint64_t& random) const;
+
+  // The first sub-region that ends above `address`.
+  Children::const_iterator ChildrenFrom(VirtAddr address) const;
+
+  const std::weak_ptr<AddressSpace> space_;
+  VmAddressRegion* parent_;  // null: the root, or dead
+  const VirtRange range_;
+  const RegionCaps caps_;
+  const bool compact_;
+  const std::string name_;
+  const int depth_;
+  std::atomic<bool> alive_ = true;  // read without the lock, too
+  Children children_;               // sub-regions; mappings are the address space's
+  GapTree gaps_;                    // what neither a sub-region nor a mapping of this region takes
 };
 
 }  // namespace zirconia::mm

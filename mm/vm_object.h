@@ -4,18 +4,41 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "mm/frame_allocator.h"
+#include "mm/mapping_index.h"
 #include "mm/page_list.h"
 #include "mm/units.h"
 
 namespace zirconia::mm {
 
+class AddressSpace;
 class VmMapping;
+
+// Frames that nobody uses any more. They are freed when this is destroyed: declare it before the locks, so that they
+// are gone by then.
+class FreedFrames {
+ public:
+  FreedFrames() = default;
+  FreedFrames(const FreedFrames&) = delete;
+  FreedFrames& operator=(const FreedFrames&) = delete;
+  ~FreedFrames() {
+    for (const auto& [frames, run] : runs_) frames->Free(run);
+  }
+  void Add(FrameAllocator& frames, FrameRun run) { runs_.emplace_back(&frames, run); }
+
+ private:
+  std::vector<std::pair<FrameAllocator*, FrameRun>> runs_;
+};
 
 // A piece of a VMO that a copy works on: frames pinned, reached through the kernel's linear mapping.
 struct PinnedBytes {
@@ -24,11 +47,12 @@ struct PinnedBytes {
   ByteSize size;              // how many bytes from the wanted offset on; at least 1
 };
 
-// An anonymous paged VMO. Pages are committed on the first write, by `Commit`, or by a write fault; a page that isn't committed reads
-// as zeros. The page list holds runs, so that costs are per run.
+// An anonymous paged VMO. Pages are committed on the first write, by `Commit`, or by a write fault; a page that isn't
+// committed reads as zeros. The page list holds runs, so that costs are per run.
 //
-// Locking: `mutex()` guards the size, the page list and the list of mappings. It is taken after the lock of an address space and before
-// that of a page table. Mappings are told of every change that takes pages away, in every address space, before the call returns.
+// Locking: `mutex()` guards the size, the page list and the list of mappings. It is taken after the lock of an address
+// space and before that of a page table. Mappings are told of every change that takes pages away, in every address
+// space, before the call returns.
 class VmObject : public std::enable_shared_from_this<VmObject> {
  public:
   // The largest size of a VMO.
@@ -45,14 +69,15 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // Address spaces that hold at least one mapping of it (ZX_INFO_VMO's share_count).
   size_t share_count() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // zx_vmo_set_size. Shrinking gives the pages beyond the new end back and takes them out of every mapping, at once. UNAVAILABLE: not
-  // resizable. OUT_OF_RANGE: too large.
+  // zx_vmo_set_size. Shrinking gives the pages beyond the new end back and takes them out of every mapping, at once.
+  // UNAVAILABLE: not resizable. OUT_OF_RANGE: too large.
   absl::Status Resize(ByteSize size) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Commits every page that the range touches, all or nothing. OUT_OF_RANGE: not wholly inside. RESOURCE_EXHAUSTED: no frames.
+  // Commits every page that the range touches, all or nothing. OUT_OF_RANGE: not wholly inside. RESOURCE_EXHAUSTED: no
+  // frames.
   absl::Status Commit(ByteSize offset, ByteSize length) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Gives the pages of an aligned range back; they read as zeros, also through live mappings. INVALID_ARGUMENT: not aligned.
-  // OUT_OF_RANGE: not wholly inside.
+  // Gives the pages of an aligned range back; they read as zeros, also through live mappings. INVALID_ARGUMENT: not
+  // aligned. OUT_OF_RANGE: not wholly inside.
   absl::Status Decommit(ByteSize offset, ByteSize length) ABSL_LOCKS_EXCLUDED(mutex_);
   // Makes the range read as zeros; whole pages are given back. All or nothing. OUT_OF_RANGE: not wholly inside.
   absl::Status Zero(ByteSize offset, ByteSize length) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -61,9 +86,9 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   absl::Status Read(ByteSize offset, absl::Span<std::byte> to) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Write(ByteSize offset, absl::Span<const std::byte> from) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Pins as many of the `length` > 0 bytes at `offset` as lie in one run of frames (or, for a read, of uncommitted pages); a write
-  // commits what it needs. Holding the result keeps the frames from being reused, not the VMO from changing. OUT_OF_RANGE: `offset`
-  // is beyond the end (a piece never reaches beyond it).
+  // Pins as many of the `length` > 0 bytes at `offset` as lie in one run of frames (or, for a read, of uncommitted
+  // pages); a write commits what it needs. Holding the result keeps the frames from being reused, not the VMO from
+  // changing. OUT_OF_RANGE: `offset` is beyond the end (a piece never reaches beyond it).
   absl::StatusOr<PinnedBytes> Pin(ByteSize offset, ByteSize length, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // How many committed runs there are, for experiments and tests.
@@ -71,11 +96,55 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
 
   absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
 
+  // Checks the page list, the frames and the list of mappings; an error names the first thing that is wrong.
+  absl::Status Verify() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // What follows is for address spaces, which hold the lock already (and their own, outside of it).
+
+  // One past the last page.
+  PageIndex end() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return end_; }
+  const PageList& pages() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return pages_; }
+
+  // Commits at least one and at most `wanted` pages from `first` on, none of which is committed and all of which are
+  // inside. Zero translations of them are taken out of all mappings but `except`. RESOURCE_EXHAUSTED: no frame is left.
+  absl::StatusOr<PageRun> CommitStretch(PageIndex first, PageCount wanted, const VmMapping* except)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Commits all of [begin, end), which is inside, or nothing. What was committed by this very call is appended to
+  // `added`, if not null.
+  absl::Status CommitLocked(PageIndex begin, PageIndex end, std::vector<PageRun>* added)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the pages of [begin, end) out of the VMO and of every mapping. The caller frees `freed` when it has dropped
+  // the lock.
+  void DecommitLocked(PageIndex begin, PageIndex end, FreedFrames& freed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<PinnedBytes> PinLocked(ByteSize offset, ByteSize length, Access access)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // A mapping is in the list exactly as long as it lives; it is taken out before its range changes, and put back.
+  void AddMapping(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveMapping(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasMapping(const VmMapping& mapping) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Notes that zeros were mapped through it.
+  void NoteZeros(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
  private:
-  // ... the mm implementer completes this: page access for faults (used by VmMapping under both locks), the list of mappings, ...
+  VmObject(FrameAllocator& frames, PageIndex end, bool resizable) : frames_(frames), resizable_(resizable), end_(end) {}
+
+  bool IsInside(ByteSize offset, ByteSize length) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The frame at which `page` would continue the nearest run.
+  std::optional<FrameNumber> Hint(PageIndex page) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Removes all translations of [begin, end) from the mappings.
+  void TakeOut(PageIndex begin, PageIndex end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same from those mappings only that may show zeros there, and from `except` not at all.
+  void TakeOutZeros(PageIndex begin, PageIndex end, const VmMapping* except) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   FrameAllocator& frames_;
   const bool resizable_;
+  PageIndex end_ ABSL_GUARDED_BY(mutex_);
+  PageList pages_ ABSL_GUARDED_BY(mutex_);
+  MappingIndex mappings_ ABSL_GUARDED_BY(mutex_);
+  size_t zero_mappings_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, the ones that may show zeros
+  absl::flat_hash_map<const AddressSpace*, size_t> spaces_ ABSL_GUARDED_BY(mutex_);  // how many mappings each has
 };
 
 }  // namespace zirconia::mm

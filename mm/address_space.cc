@@ -1,0 +1,262 @@
+#include "mm/address_space.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "mm/vm_address_region.h"
+#include "mm/vm_mapping.h"
+#include "mm/vmo_locks.h"
+
+namespace zirconia::mm {
+namespace {
+
+VirtRange PageOf(VirtAddr address) { return {address.RoundDownToPage(), ByteSize(kPageSize)}; }
+
+}  // namespace
+
+AddressSpace::AddressSpace(VirtRange range, PageTable& table, Options options)
+    : range_(range), table_(table), options_(options), random_(options.layout_seed) {}
+
+std::shared_ptr<AddressSpace> AddressSpace::Create(VirtRange range, PageTable& table, Options options) {
+  std::shared_ptr<AddressSpace> space(new AddressSpace(range, table, options));
+  space->root_.reset(
+      new VmAddressRegion(space, nullptr, range, {Protection::All(), /*can_map_specific=*/true}, false, "root"));
+  return space;
+}
+
+AddressSpace::~AddressSpace() { Destroy(); }
+
+void AddressSpace::Destroy() {
+  Removed removed;
+  absl::MutexLock lock(&mutex_);
+  DestroyAll(removed);
+}
+
+void AddressSpace::DestroyAll(Removed& removed) {
+  if (!root_->alive_) return;
+  Kill(root_, removed);
+  Clear(range_, removed);
+}
+
+VmMapping* AddressSpace::FindMapping(VirtAddr address) const {
+  auto it = mappings_.upper_bound(address);
+  if (it == mappings_.begin()) return nullptr;
+  --it;
+  return it->second->range.Contains(address) ? it->second.get() : nullptr;
+}
+
+AddressSpace::Mappings::iterator AddressSpace::MappingsFrom(VirtAddr address) {
+  auto it = mappings_.upper_bound(address);
+  if (it != mappings_.begin()) {
+    const auto before = std::prev(it);
+    if (before->second->range.Contains(address)) return before;
+  }
+  return it;
+}
+
+void AddressSpace::ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) {
+  for (auto it = MappingsFrom(range.base); it != mappings_.end() && it->first < range.end(); ++it) {
+    if (!visit(*it->second)) return;
+  }
+}
+
+bool AddressSpace::AnyImmutable(VirtRange range) {
+  bool any = false;
+  ForEachMapping(range, [&](VmMapping& mapping) { return !(any = mapping.immutable); });
+  return any;
+}
+
+void AddressSpace::SplitAt(VirtAddr address) {
+  VmMapping* lower = FindMapping(address);
+  if (lower == nullptr || lower->range.base == address) return;
+  lower->vmo->mutex().AssertHeld();
+  lower->vmo->RemoveMapping(*lower);
+  auto upper = std::make_unique<VmMapping>(*lower);
+  upper->first_page = lower->PageAt(address);
+  upper->range = VirtRange::FromTo(address, lower->range.end());
+  lower->range.size = address - lower->range.base;
+  lower->vmo->AddMapping(*lower);
+  lower->vmo->AddMapping(*upper);
+  mappings_.emplace(address, std::move(upper));
+}
+
+void AddressSpace::JoinAround(VirtRange range) {
+  auto it = mappings_.lower_bound(range.base);
+  if (it != mappings_.begin()) --it;
+  while (it != mappings_.end()) {
+    const auto next = std::next(it);
+    if (next == mappings_.end() || next->first > range.end()) return;
+    VmMapping& low = *it->second;
+    VmMapping& high = *next->second;
+    if (low.origin != high.origin || low.range.end() != high.range.base || low.end_page() != high.first_page ||
+        low.protection != high.protection) {
+      it = next;
+      continue;
+    }
+    low.vmo->mutex().AssertHeld();
+    low.vmo->RemoveMapping(low);
+    low.vmo->RemoveMapping(high);
+    low.range.size += high.range.size;
+    low.may_show_frames |= high.may_show_frames;
+    low.may_show_zeros |= high.may_show_zeros;
+    low.vmo->AddMapping(low);
+    it = std::prev(mappings_.erase(next));
+  }
+}
+
+void AddressSpace::TakeMappings(VirtRange range, Removed& removed) {
+  SplitAt(range.base);
+  SplitAt(range.end());
+  const auto first = mappings_.lower_bound(range.base);
+  auto it = first;
+  for (; it != mappings_.end() && it->first < range.end(); ++it) {
+    VmMapping& mapping = *it->second;
+    mapping.vmo->mutex().AssertHeld();
+    mapping.vmo->RemoveMapping(mapping);
+    if (mapping.region->alive_) mapping.region->gaps_.Insert(mapping.range);
+    removed.mappings.push_back(std::move(it->second));
+  }
+  mappings_.erase(first, it);
+}
+
+void AddressSpace::Clear(VirtRange range, Removed& removed) {
+  VmoLocks locks;
+  bool shown = false;
+  ForEachMapping(range, [&](VmMapping& mapping) {
+    locks.Add(*mapping.vmo);
+    return true;
+  });
+  locks.Lock();
+  ForEachMapping(range, [&](VmMapping& mapping) { return !(shown = mapping.may_show_frames); });
+  if (shown) {
+    const PageTableEdit edit = PageTableEdit::Unmap(range);
+    table_.Commit({&edit, 1});
+  }
+  TakeMappings(range, removed);
+}
+
+void AddressSpace::Kill(std::shared_ptr<VmAddressRegion> region, Removed& removed) {
+  size_t next = removed.regions.size();
+  removed.regions.push_back(std::move(region));
+  for (; next < removed.regions.size(); ++next) {
+    VmAddressRegion& dying = *removed.regions[next];
+    dying.alive_ = false;
+    dying.parent_ = nullptr;
+    dying.gaps_.Clear();
+    for (auto& [base, child] : dying.children_) removed.regions.push_back(std::move(child));
+    dying.children_.clear();
+  }
+}
+
+void AddressSpace::AddMapEdits(const VmMapping& mapping, VirtRange range, Edits& edits) {
+  if (mapping.protection.none()) return;
+  mapping.vmo->mutex().AssertHeld();
+  const PageIndex begin = mapping.PageAt(range.base);
+  mapping.vmo->pages().ForEach(begin, begin + PageCount::Of(range.size), [&](PageRun run) {
+    edits.push_back(PageTableEdit::Map(mapping.RangeOf(run.first, run.end()), run.frames.first, mapping.protection));
+  });
+}
+
+absl::Status AddressSpace::HandleFault(VirtAddr address, Access access) {
+  FreedFrames freed;
+  absl::ReaderMutexLock lock(&mutex_);
+  VmMapping* const mapping = FindMapping(address);
+  if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
+  if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("the mapping doesn't permit it");
+  VmObject& vmo = *mapping->vmo;
+  absl::MutexLock vmo_lock(&vmo.mutex());
+  const PageIndex page = mapping->PageAt(address);
+  if (page >= vmo.end()) return absl::OutOfRangeError("beyond the end of the VMO");
+  const VirtRange here = PageOf(address);
+
+  auto run = vmo.pages().FindFrom(page);
+  bool committed = run && run->first <= page;
+  // What is to be shown together with the page.
+  PageIndex begin = page, end = page + PageCount(1);
+  const bool fresh = !committed && access == Access::kWrite;
+  if (fresh) {
+    auto one = vmo.CommitStretch(page, PageCount(1), mapping);
+    if (!one.ok()) return one.status();
+    run = *one;
+    committed = true;
+  } else {
+    const auto shown = table_.Query(address);
+    if (shown && shown->first_frame.has_value() == committed) return table_.Realize(here);
+    // All of the run, or of the stretch of zeros, but for what is shown already on either side.
+    if (page > mapping->first_page && !table_.Query(here.base - ByteSize(1))) {
+      const auto before = committed ? std::nullopt : vmo.pages().FindBefore(page);
+      begin = std::max(mapping->first_page, committed ? run->first : before ? before->end() : PageIndex(0));
+    }
+    if (end < mapping->end_page() && !table_.Query(here.end())) {
+      end = std::min(mapping->end_page(), committed ? run->end() : run ? run->first : vmo.end());
+    }
+  }
+  const VirtRange range = mapping->RangeOf(begin, end);
+  const PageTableEdit edit = committed ? PageTableEdit::Map(range, run->FrameOf(begin), mapping->protection)
+                                       : PageTableEdit::MapZero(range, mapping->protection.WithoutWrite());
+  auto reservation = table_.Prepare({&edit, 1});
+  if (!reservation.ok()) {
+    if (fresh) vmo.DecommitLocked(begin, end, freed);
+    return reservation.status();
+  }
+  if (!committed) vmo.NoteZeros(*mapping);
+  mapping->may_show_frames = true;
+  table_.Commit({&edit, 1}, *std::move(reservation), nullptr);
+  return table_.Realize(here);
+}
+
+absl::StatusOr<PinnedBytes> AddressSpace::Pin(VirtAddr address, ByteSize length, Access access) {
+  return PinIf(true, address, length, access);
+}
+
+absl::StatusOr<PinnedBytes> AddressSpace::PinIgnoringProtection(VirtAddr address, ByteSize length, Access access) {
+  return PinIf(false, address, length, access);
+}
+
+absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr address, ByteSize length,
+                                                Access access) {
+  absl::ReaderMutexLock lock(&mutex_);
+  VmMapping* const mapping = FindMapping(address);
+  if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
+  if (check_protection && !Permits(mapping->protection, access)) {
+    return absl::PermissionDeniedError("the mapping doesn't permit it");
+  }
+  length = std::min(length, mapping->range.end() - address);
+  absl::MutexLock vmo_lock(&mapping->vmo->mutex());
+  return mapping->vmo->PinLocked(mapping->OffsetOf(address), length, access);
+}
+
+std::vector<RegionInfo> AddressSpace::Regions() const {
+  std::vector<RegionInfo> all;
+  absl::ReaderMutexLock lock(&mutex_);
+  std::vector<const VmAddressRegion*> regions;
+  if (root_->alive_) regions.push_back(root_.get());
+  for (size_t i = 0; i < regions.size(); ++i) {
+    RegionInfo info;
+    info.depth = regions[i]->depth_;
+    info.range = regions[i]->range_;
+    info.name = regions[i]->name_;
+    all.push_back(std::move(info));
+    for (const auto& [base, child] : regions[i]->children_) regions.push_back(child.get());
+  }
+  for (const auto& [base, mapping] : mappings_) {
+    RegionInfo info;
+    info.depth = mapping->region->depth_ + 1;
+    info.range = mapping->range;
+    info.is_mapping = true;
+    info.protection = mapping->protection;
+    info.max_protection = mapping->max_protection;
+    info.vmo_offset = mapping->first_page.offset();
+    info.vmo = mapping->vmo;
+    absl::MutexLock vmo_lock(&mapping->vmo->mutex());
+    info.committed = mapping->vmo->pages().CountIn(mapping->first_page, mapping->end_page());
+    all.push_back(std::move(info));
+  }
+  std::sort(all.begin(), all.end(), [](const RegionInfo& a, const RegionInfo& b) {
+    return a.range.base != b.range.base ? a.range.base < b.range.base : a.depth < b.depth;
+  });
+  return all;
+}
+
+}  // namespace zirconia::mm

@@ -1,0 +1,355 @@
+#include "mm/vm_address_region.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "mm/vm_mapping.h"
+#include "mm/vmo_locks.h"
+
+namespace zirconia::mm {
+namespace {
+
+// The most runs that a replacement shows at once in place of what was shown before; more are left to faults.
+constexpr size_t kMostSwapped = 64;
+
+absl::Status Dead() { return absl::FailedPreconditionError("the VMAR is destroyed"); }
+absl::Status Immutable() { return absl::PermissionDeniedError("an immutable mapping would change"); }
+
+// A range from a guest, its size rounded up to pages; nullopt where it isn't aligned, is empty, or passes `within`.
+std::optional<VirtRange> Check(VirtRange range, VirtRange within) {
+  const auto size = range.size.RoundUpToPage();
+  if (!range.base.IsPageAligned() || !size || *size == ByteSize(0)) return std::nullopt;
+  range.size = *size;
+  if (!range.IsValid() || !within.Contains(range)) return std::nullopt;
+  return range;
+}
+
+bool IsSpecific(const Placement& placement) {
+  return placement.kind == Placement::Kind::kAt || placement.kind == Placement::Kind::kAtReplacing;
+}
+
+}  // namespace
+
+VmAddressRegion::VmAddressRegion(std::weak_ptr<AddressSpace> space, VmAddressRegion* parent, VirtRange range,
+                                 RegionCaps caps, bool compact, std::string name)
+    : space_(std::move(space)),
+      parent_(parent),
+      range_(range),
+      caps_(caps),
+      compact_(compact),
+      name_(std::move(name)),
+      depth_(parent == nullptr ? 0 : parent->depth_ + 1) {
+  gaps_.Insert(range);
+}
+
+VmAddressRegion::Children::const_iterator VmAddressRegion::ChildrenFrom(VirtAddr address) const {
+  auto it = children_.upper_bound(address);
+  if (it != children_.begin()) {
+    const auto before = std::prev(it);
+    if (before->second->range_.Contains(address)) return before;
+  }
+  return it;
+}
+
+absl::StatusOr<std::shared_ptr<VmAddressRegion>> VmAddressRegion::Allocate(const AllocateRequest& request) {
+  const auto space = space_.lock();
+  if (space == nullptr) return Dead();
+  absl::MutexLock lock(&space->mutex_);
+  if (!alive_) return Dead();
+  if (request.size == ByteSize(0) || !request.size.IsPageAligned()) {
+    return absl::InvalidArgumentError("the size isn't a multiple of the page size");
+  }
+  if (request.placement.kind == Placement::Kind::kAtReplacing) {
+    return absl::InvalidArgumentError("a region doesn't replace anything");
+  }
+  if (!caps_.can_map.Covers(request.caps.can_map)) return absl::PermissionDeniedError("more than the parent may map");
+  if (IsSpecific(request.placement) && !caps_.can_map_specific) {
+    return absl::PermissionDeniedError("places can't be chosen in this region");
+  }
+  Placement placement = request.placement;
+  placement.compact = compact_;
+  auto base = Place(placement, request.size, space->random_state());
+  if (!base.ok()) return base.status();
+  const VirtRange range{*base, request.size};
+  std::shared_ptr<VmAddressRegion> child(
+      new VmAddressRegion(space, this, range, request.caps, request.placement.compact, request.name));
+  gaps_.Remove(range);
+  children_.emplace(range.base, child);
+  return child;
+}
+
+absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
+  const auto space = space_.lock();
+  if (space == nullptr) return Dead();
+  AddressSpace& in = *space;
+  AddressSpace::Removed removed;
+  absl::MutexLock lock(&in.mutex_);
+  if (!alive_) return Dead();
+  const auto size = request.size.RoundUpToPage();
+  if (!size || *size == ByteSize(0)) return absl::InvalidArgumentError("empty, or too large");
+  if (!request.vmo_offset.IsPageAligned()) return absl::InvalidArgumentError("the VMO offset isn't page-aligned");
+  if (request.vmo_offset + *size < request.vmo_offset) return absl::OutOfRangeError("the VMO offset overflows");
+  const Protection most = request.max_protection.Intersect(caps_.can_map);
+  if (!most.Covers(request.protection)) return absl::PermissionDeniedError("more than may be mapped here");
+  if (IsSpecific(request.placement) && !caps_.can_map_specific) {
+    return absl::PermissionDeniedError("places can't be chosen in this region");
+  }
+  Placement placement = request.placement;
+  placement.compact |= compact_;
+  const auto base = Place(placement, *size, in.random_state());
+  if (!base.ok()) return base.status();
+  const VirtRange range{*base, *size};
+  const auto child = ChildrenFrom(range.base);
+  if (child != children_.end() && child->first < range.end()) {
+    return absl::InvalidArgumentError("a sub-region stands there");
+  }
+  if (in.AnyImmutable(range)) return Immutable();
+
+  auto mapping = std::make_unique<VmMapping>(&in, in.table_, request.vmo);
+  mapping->region = this;
+  mapping->range = range;
+  mapping->first_page = PageIndex::Of(request.vmo_offset);
+  mapping->protection = request.protection;
+  mapping->max_protection = most;
+  mapping->immutable = request.immutable;
+  mapping->origin = in.next_origin_++;
+
+  VmoLocks locks;
+  locks.Add(*request.vmo);
+  in.ForEachMapping(range, [&](VmMapping& old) {
+    locks.Add(*old.vmo);
+    return true;
+  });
+  locks.Lock();
+  request.vmo->mutex().AssertHeld();
+
+  // What is shown at once: all that is committed, where that is wanted, or where something was shown before, so that
+  // there is no time at which nothing is. Where it is the latter and can't be had, faults will do.
+  bool was_shown = false;
+  in.ForEachMapping(range, [&](VmMapping& old) { return !(was_shown = old.may_show_frames); });
+  const bool must_show = request.populate || in.options_.realize == AddressSpace::Realize::kOnMap;
+  AddressSpace::Edits edits;
+  PageTable::Reservation reservation;
+  if (must_show || was_shown) AddressSpace::AddMapEdits(*mapping, range, edits);
+  if (!must_show && edits.size() > kMostSwapped) edits.clear();
+  if (!edits.empty()) {
+    const size_t shown = edits.size();
+    if (was_shown) {
+      VirtAddr at = range.base;
+      for (size_t i = 0; i < shown; ++i) {
+        if (edits[i].range.base > at) edits.push_back(PageTableEdit::Unmap(VirtRange::FromTo(at, edits[i].range.base)));
+        at = edits[i].range.end();
+      }
+      if (at < range.end()) edits.push_back(PageTableEdit::Unmap(VirtRange::FromTo(at, range.end())));
+    }
+    auto prepared = in.table_.Prepare(edits);
+    if (prepared.ok()) {
+      reservation = *std::move(prepared);
+      mapping->may_show_frames = true;
+    } else if (must_show) {
+      return prepared.status();
+    } else {
+      edits.clear();
+    }
+  }
+  if (edits.empty() && was_shown) edits.push_back(PageTableEdit::Unmap(range));
+
+  in.TakeMappings(range, removed);
+  gaps_.Remove(range);
+  request.vmo->AddMapping(*mapping);
+  in.mappings_.emplace(range.base, std::move(mapping));
+  if (!edits.empty()) in.table_.Commit(edits, std::move(reservation), nullptr);
+  return range.base;
+}
+
+absl::Status VmAddressRegion::Unmap(VirtRange range) {
+  const auto space = space_.lock();
+  if (space == nullptr) return Dead();
+  AddressSpace::Removed removed;
+  absl::MutexLock lock(&space->mutex_);
+  if (!alive_) return Dead();
+  const auto checked = Check(range, range_);
+  if (!checked) return absl::InvalidArgumentError("not a range of pages in this region");
+  const auto first = ChildrenFrom(checked->base);
+  auto last = first;
+  for (; last != children_.end() && last->first < checked->end(); ++last) {
+    if (!checked->Contains(last->second->range_)) return absl::InvalidArgumentError("a sub-region would be cut");
+  }
+  if (space->AnyImmutable(*checked)) return Immutable();
+  for (auto it = first; it != last; ++it) {
+    gaps_.Insert(it->second->range_);
+    space->Kill(it->second, removed);
+  }
+  children_.erase(first, last);
+  space->Clear(*checked, removed);
+  return absl::OkStatus();
+}
+
+absl::Status VmAddressRegion::Protect(VirtRange range, Protection protection) {
+  const auto space = space_.lock();
+  if (space == nullptr) return Dead();
+  AddressSpace& in = *space;
+  absl::MutexLock lock(&in.mutex_);
+  if (!alive_) return Dead();
+  const auto checked = Check(range, range_);
+  if (!checked) return absl::InvalidArgumentError("not a range of pages in this region");
+  range = *checked;
+
+  VmoLocks locks;
+  bool needs_more = false;
+  VirtAddr at = range.base;
+  absl::Status status;
+  in.ForEachMapping(range, [&](VmMapping& mapping) {
+    if (mapping.range.base > at) return false;
+    if (mapping.region != this) {
+      status = absl::InvalidArgumentError("a sub-region stands there");
+    } else if (mapping.immutable) {
+      status = Immutable();
+    } else if (!mapping.max_protection.Covers(protection)) {
+      status = absl::PermissionDeniedError("more than the mapping may have");
+    }
+    if (!status.ok()) return false;
+    needs_more |= !mapping.protection.Covers(protection);
+    locks.Add(*mapping.vmo);
+    at = mapping.range.end();
+    return true;
+  });
+  if (!status.ok()) return status;
+  if (at < range.end()) {
+    const auto child = ChildrenFrom(at);
+    if (child != children_.end() && child->second->range_.Contains(at)) {
+      return absl::InvalidArgumentError("a sub-region stands there");
+    }
+    return absl::NotFoundError("a part of the range isn't mapped");
+  }
+  locks.Lock();
+
+  bool shown = false;
+  in.ForEachMapping(range, [&](VmMapping& mapping) { return !(shown = mapping.may_show_frames); });
+  if (shown) {
+    const PageTableEdit edit = PageTableEdit::Protect(range, protection);
+    PageTable::Reservation reservation;
+    if (needs_more) {
+      auto prepared = in.table_.Prepare({&edit, 1});
+      if (!prepared.ok()) return prepared.status();
+      reservation = *std::move(prepared);
+    }
+    in.table_.Commit({&edit, 1}, std::move(reservation), nullptr);
+  }
+  in.SplitAt(range.base);
+  in.SplitAt(range.end());
+  in.ForEachMapping(range, [&](VmMapping& mapping) {
+    mapping.protection = protection;
+    return true;
+  });
+  in.JoinAround(range);
+  return absl::OkStatus();
+}
+
+absl::Status VmAddressRegion::Destroy() {
+  const auto space = space_.lock();
+  if (space == nullptr) return Dead();
+  AddressSpace::Removed removed;
+  absl::MutexLock lock(&space->mutex_);
+  if (!alive_) return Dead();
+  if (space->AnyImmutable(range_)) return Immutable();
+  if (parent_ == nullptr) {
+    space->DestroyAll(removed);
+    return absl::OkStatus();
+  }
+  VmAddressRegion& parent = *parent_;
+  parent.gaps_.Insert(range_);
+  const auto self = parent.children_.find(range_.base);
+  space->Kill(std::move(self->second), removed);
+  parent.children_.erase(self);
+  space->Clear(range_, removed);
+  return absl::OkStatus();
+}
+
+absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range) {
+  const auto space = space_.lock();
+  if (space == nullptr) return Dead();
+  AddressSpace& in = *space;
+  FreedFrames freed;
+  absl::MutexLock lock(&in.mutex_);
+  if (!alive_) return Dead();
+  const auto size = range.size.RoundUpToPage();
+  if (!range.base.IsPageAligned() || !size || *size == ByteSize(0)) {
+    return absl::InvalidArgumentError("empty, or not page-aligned");
+  }
+  const auto checked = Check(range, range_);
+  if (!checked) return absl::OutOfRangeError("outside of this region");
+  range = *checked;
+
+  VmoLocks locks;
+  VirtAddr at = range.base;
+  absl::Status status;
+  in.ForEachMapping(range, [&](VmMapping& mapping) {
+    if (mapping.range.base > at) return false;
+    if (op != RangeOp::kMapRange && !mapping.protection.write()) {
+      status = absl::PermissionDeniedError("the mapping isn't writable");
+      return false;
+    }
+    locks.Add(*mapping.vmo);
+    at = mapping.range.end();
+    return true;
+  });
+  if (!status.ok()) return status;
+  if (at < range.end()) return absl::FailedPreconditionError("a part of the range isn't mapped");
+  locks.Lock();
+
+  struct Part {
+    VmMapping* mapping;
+    VirtRange range;
+    PageIndex begin, end;
+  };
+  std::vector<Part> parts;
+  in.ForEachMapping(range, [&](VmMapping& mapping) {
+    const VirtRange part = mapping.range.Intersect(range);
+    const PageIndex begin = mapping.PageAt(part.base);
+    parts.push_back({&mapping, part, begin, begin + PageCount::Of(part.size)});
+    return true;
+  });
+
+  if (op == RangeOp::kMapRange) {
+    AddressSpace::Edits edits;
+    for (const Part& part : parts) AddressSpace::AddMapEdits(*part.mapping, part.range, edits);
+    if (edits.empty()) return absl::OkStatus();
+    auto reservation = in.table_.Prepare(edits);
+    if (!reservation.ok()) return reservation.status();
+    for (const Part& part : parts) part.mapping->may_show_frames = true;
+    in.table_.Commit(edits, *std::move(reservation), nullptr);
+    return in.table_.Realize(range);
+  }
+
+  for (const Part& part : parts) {
+    part.mapping->vmo->mutex().AssertHeld();
+    if (part.end > part.mapping->vmo->end()) return absl::OutOfRangeError("beyond the end of the VMO");
+  }
+  if (op == RangeOp::kCommit) {
+    std::vector<std::pair<VmObject*, PageRun>> added;
+    for (const Part& part : parts) {
+      VmObject& vmo = *part.mapping->vmo;
+      vmo.mutex().AssertHeld();
+      std::vector<PageRun> runs;
+      status = vmo.CommitLocked(part.begin, part.end, &runs);
+      if (!status.ok()) {
+        for (const auto& [to, run] : added) {
+          to->mutex().AssertHeld();
+          to->DecommitLocked(run.first, run.end(), freed);
+        }
+        return status;
+      }
+      for (const PageRun& run : runs) added.emplace_back(&vmo, run);
+    }
+    return absl::OkStatus();
+  }
+  for (const Part& part : parts) {
+    part.mapping->vmo->mutex().AssertHeld();
+    part.mapping->vmo->DecommitLocked(part.begin, part.end, freed);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace zirconia::mm
