@@ -1,0 +1,144 @@
+// Host calls that fail in every way at every place: nothing is lost, and bookkeeping is what the host has.
+#include <sys/mman.h>
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <functional>
+#include <vector>
+
+#include "test/platform/table_rig.h"
+#include "test/platform/touch.h"
+
+namespace zirconia::platform {
+namespace {
+
+using mm::Access;
+using mm::FrameNumber;
+using mm::PageTableEdit;
+using mm::Protection;
+
+constexpr Protection kRead = Protection::Read();
+constexpr Protection kReadWrite = Protection::ReadWrite();
+
+using ScriptStep = std::function<void(TableRig&)>;
+
+const std::vector<ScriptStep>& Script() {
+  static const std::vector<ScriptStep> script = {
+      [](TableRig& rig) { rig.Map(10, 50, 100, kReadWrite); },
+      [](TableRig& rig) { REQUIRE(rig.Realize(30, 1).ok()); },
+      // Replaced in the middle, at both ends, and over an end.
+      [](TableRig& rig) { rig.Map(20, 5, 300, kRead); },
+      [](TableRig& rig) { rig.Map(10, 2, 400, kReadWrite); },
+      [](TableRig& rig) { rig.Map(55, 10, 500, kReadWrite); },
+      // Protection across several mappings.
+      [](TableRig& rig) { rig.Protect(15, 20, kRead); },
+      [](TableRig& rig) { rig.Protect(12, 30, kReadWrite); },
+      [](TableRig& rig) { rig.Protect(5, 60, Protection::None()); },
+      [](TableRig& rig) { rig.Protect(5, 60, kReadWrite); },
+      // Zeros, and what replaces them.
+      [](TableRig& rig) { rig.MapZero(100, 40, kRead); },
+      [](TableRig& rig) { REQUIRE(rig.Realize(100, 40).ok()); },
+      [](TableRig& rig) { rig.Map(110, 1, 7, kReadWrite); },
+      [](TableRig& rig) { rig.MapZero(20, 30, kRead); },
+      [](TableRig& rig) { rig.Protect(90, 60, kReadWrite); },
+      // Taking away: in the middle, over gaps, several in one batch.
+      [](TableRig& rig) { rig.Map(10, 50, 100, kReadWrite); },
+      [](TableRig& rig) { rig.Unmap(30, 3); },
+      [](TableRig& rig) {
+        rig.Edit({PageTableEdit::Unmap(rig.Pages(12, 2)), PageTableEdit::Unmap(rig.Pages(14, 2)),
+                  PageTableEdit::Map(rig.Pages(40, 2), FrameNumber(600), kRead),
+                  PageTableEdit::Protect(rig.Pages(45, 5), kRead)});
+      },
+      [](TableRig& rig) { REQUIRE(rig.Realize(0, 200).ok()); },
+      [](TableRig& rig) { rig.Unmap(0, 200); },
+  };
+  return script;
+}
+
+// Runs the script with the calls from the k-th on failing; returns how many failed.
+uint64_t RunScript(uint64_t k, uint64_t times, FaultMode mode, int error) {
+  TableRig rig;
+  rig.faulty.FailAt(k, times, mode, error);
+  for (const ScriptStep& step : Script()) {
+    step(rig);
+    rig.Check();
+  }
+  const uint64_t fired = rig.faulty.fired();
+  rig.faulty.StopFailing();
+  rig.RealizeAndTouchAll();
+  return fired;
+}
+
+TEST_CASE("Whichever host call of a script fails, in whatever way, nothing is lost") {
+  const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kHalf);
+  const int error = GENERATE(ENOMEM, EPERM, ENODEV);
+  const uint64_t times = GENERATE(1, 2, 3);
+  uint64_t runs = 0;
+  for (uint64_t k = 1;; ++k, ++runs) {
+    INFO("call " << k << ", " << times << " times, mode " << static_cast<int>(mode) << ", errno " << error);
+    if (RunScript(k, times, mode, error) == 0) break;
+  }
+  CHECK(runs > 15);
+}
+
+TEST_CASE("After each single failure every page is as it should be, once it is touched") {
+  const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kHalf);
+  for (size_t failing = 0; failing < Script().size(); ++failing) {
+    for (uint64_t k = 1;; ++k) {
+      TableRig rig;
+      for (size_t i = 0; i < failing; ++i) Script()[i](rig);
+      rig.faulty.FailAt(k, 1, mode, ENOMEM);
+      Script()[failing](rig);
+      const uint64_t fired = rig.faulty.fired();
+      rig.faulty.StopFailing();
+      INFO("step " << failing << ", call " << k << ", mode " << static_cast<int>(mode));
+      rig.Check();
+      rig.RealizeAndTouchAll();
+      if (fired == 0) break;
+    }
+  }
+}
+
+TEST_CASE("A hole that the host tore is reservation again, and what stood there comes back on touch") {
+  TableRig rig;
+  rig.Map(10, 20, 100, kReadWrite);
+  REQUIRE(rig.Realize(10, 20).ok());
+  rig.faulty.FailAt(1, 1, FaultMode::kTear, ENODEV);
+  rig.Map(15, 5, 300, kReadWrite);
+  CHECK(rig.faulty.fired() == 1);
+  CHECK(rig.table().stats().torn == 1);
+  CHECK_FALSE(CanAccess(rig.Page(15), Access::kRead));
+  CHECK(rig.Read(14) == 104);
+  REQUIRE(rig.Realize(15, 1).ok());
+  CHECK(rig.Read(15) == 300);
+  CHECK(rig.Read(19) == 304);
+}
+
+TEST_CASE("Where the host refuses the cut of an unmapping, whole mappings become inaccessible") {
+  TableRig rig;
+  rig.Map(10, 20, 100, kReadWrite);
+  REQUIRE(rig.Realize(10, 20).ok());
+  rig.faulty.FailAt(1, 1, FaultMode::kBefore, ENOMEM);
+  rig.Unmap(15, 5);
+  CHECK(rig.table().stats().revoked_wider == 1);
+  CHECK_FALSE(CanAccess(rig.Page(15), Access::kRead));
+  CHECK_FALSE(CanAccess(rig.Page(10), Access::kRead));
+  rig.Check();
+  rig.RealizeAndTouchAll();
+}
+
+TEST_CASE("A host that keeps refusing is reported, and only then") {
+  TableRig rig;
+  rig.Map(10, 20, 100, kReadWrite);
+  rig.faulty.FailAt(1, 5, FaultMode::kBefore, ENOMEM);
+  CHECK(rig.Realize(10, 1).ok());
+  rig.Unmap(10, 20);
+  rig.Map(10, 20, 100, kReadWrite);
+  rig.faulty.FailAt(1, 1000, FaultMode::kBefore, ENOMEM);
+  CHECK(rig.Realize(10, 1).code() == absl::StatusCode::kResourceExhausted);
+  rig.faulty.StopFailing();
+  rig.RealizeAndTouchAll();
+}
+
+}  // namespace
+}  // namespace zirconia::platform
