@@ -9,6 +9,11 @@
 #include "mm/units.h"
 
 namespace zirconia::platform {
+namespace {
+
+size_t HalfOf(size_t length) { return length / 2 / mm::kPageSize * mm::kPageSize; }
+
+}  // namespace
 
 FaultyHost::FaultyHost(Host& base) : ForwardingHost(base), socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {}
 
@@ -33,9 +38,9 @@ bool FaultyHost::FailsNow() {
 HostResult<uintptr_t> FaultyHost::Mmap(uintptr_t address, size_t length, int protection, int flags, int fd,
                                        uint64_t offset) {
   if (!FailsNow()) return base().Mmap(address, length, protection, flags, fd, offset);
-  if (mode_ == FaultMode::kTear && (flags & MAP_FIXED) != 0) {
-    const HostResult<uintptr_t> torn = base().Mmap(address, length, protection, MAP_SHARED | MAP_FIXED, socket_, 0);
-    REQUIRE_FALSE(torn.ok());
+  const size_t torn = mode_ == FaultMode::kTear ? length : mode_ == FaultMode::kTearHalf ? HalfOf(length) : 0;
+  if (torn > 0 && (flags & MAP_FIXED) != 0) {
+    REQUIRE_FALSE(base().Mmap(address, torn, protection, MAP_SHARED | MAP_FIXED, socket_, 0).ok());
   }
   return {0, error_};
 }
@@ -47,7 +52,7 @@ HostOutcome FaultyHost::Munmap(uintptr_t address, size_t length) {
 
 HostOutcome FaultyHost::Mprotect(uintptr_t address, size_t length, int protection) {
   if (!FailsNow()) return base().Mprotect(address, length, protection);
-  const size_t half = length / 2 / mm::kPageSize * mm::kPageSize;
+  const size_t half = HalfOf(length);
   if (mode_ == FaultMode::kHalf && half > 0) REQUIRE(base().Mprotect(address, half, protection).ok());
   return {error_};
 }

@@ -10,9 +10,10 @@ namespace zirconia::platform {
 
 // How a call fails.
 enum class FaultMode : uint8_t {
-  kBefore,  // nothing has happened
-  kTear,    // MAP_FIXED has really torn the old mapping down; other calls fail as with kBefore
-  kHalf,    // mprotect has changed the first half; other calls fail as with kBefore
+  kBefore,    // nothing has happened
+  kTear,      // MAP_FIXED has really torn the old mapping down; other calls fail as with kBefore
+  kTearHalf,  // likewise, but only the first half of it
+  kHalf,      // mprotect has changed the first half; other calls fail as with kBefore
 };
 
 // Fails some of the calls that change mappings (mmap, mprotect, munmap), and hands everything else on.

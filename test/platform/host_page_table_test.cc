@@ -82,6 +82,11 @@ TEST_CASE("Unmapping leaves the reservation, in one call for all that is adjacen
   CHECK_FALSE(CanAccess(rig.Page(15), Access::kRead));
   CHECK_FALSE(CanAccess(rig.Page(24), Access::kRead));
   CHECK(rig.Read(25) == 505);
+  CHECK(rig.Counted([&] {
+             rig.Edit({PageTableEdit::Unmap(rig.Pages(40, 2)), PageTableEdit::Unmap(rig.Pages(44, 2))});
+           })
+            .total() == 2);
+  CHECK(rig.Read(43) == 203);
   CHECK(rig.Counted([&] { rig.Unmap(0, TableRig::kPages); }).total() == 1);
   CHECK(rig.table().stats().host_mappings == 1);
 }
@@ -113,6 +118,15 @@ TEST_CASE("Changing the protection of what is realized is one mprotect, across r
   CHECK_FALSE(CanAccess(rig.Page(10), Access::kRead));
   rig.Protect(10, 20, kReadWrite);
   CHECK(rig.Read(20) == 100);
+  rig.RealizeAndTouchAll();
+}
+
+TEST_CASE("A mapping without any permission needs nothing of the host") {
+  TableRig rig;
+  rig.Map(10, 10, 0, Protection::None());
+  CHECK(rig.Counted([&] { REQUIRE(rig.Realize(0, 100).ok()); }).total() == 0);
+  CHECK(rig.table().Query(rig.Page(10)) == Run(rig, 10, 10, 0, Protection::None(), true));
+  rig.Protect(10, 10, kRead);
   rig.RealizeAndTouchAll();
 }
 

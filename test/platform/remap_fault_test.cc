@@ -1,9 +1,13 @@
 // Host calls that fail in every way at every place: nothing is lost, and bookkeeping is what the host has.
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "test/platform/table_rig.h"
@@ -70,7 +74,7 @@ uint64_t RunScript(uint64_t k, uint64_t times, FaultMode mode, int error) {
 }
 
 TEST_CASE("Whichever host call of a script fails, in whatever way, nothing is lost") {
-  const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kHalf);
+  const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kTearHalf, FaultMode::kHalf);
   const int error = GENERATE(ENOMEM, EPERM, ENODEV);
   const uint64_t times = GENERATE(1, 2, 3);
   uint64_t runs = 0;
@@ -82,7 +86,7 @@ TEST_CASE("Whichever host call of a script fails, in whatever way, nothing is lo
 }
 
 TEST_CASE("After each single failure every page is as it should be, once it is touched") {
-  const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kHalf);
+  const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kTearHalf, FaultMode::kHalf);
   for (size_t failing = 0; failing < Script().size(); ++failing) {
     for (uint64_t k = 1;; ++k) {
       TableRig rig;
@@ -138,6 +142,51 @@ TEST_CASE("A host that keeps refusing is reported, and only then") {
   CHECK(rig.Realize(10, 1).code() == absl::StatusCode::kResourceExhausted);
   rig.faulty.StopFailing();
   rig.RealizeAndTouchAll();
+}
+
+// Tears the hole, and lets a stranger's mapping fall into it before the failure is answered.
+class StrangerHost final : public ForwardingHost {
+ public:
+  using ForwardingHost::ForwardingHost;
+  HostResult<uintptr_t> Mmap(uintptr_t address, size_t length, int protection, int flags, int fd,
+                             uint64_t offset) override {
+    if ((flags & MAP_FIXED) == 0 || fd < 0 || !armed) {
+      return base().Mmap(address, length, protection, flags, fd, offset);
+    }
+    (void)base().Munmap(address, length);
+    (void)base().Mmap(address, mm::kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                      -1, 0);
+    return {0, ENOMEM};
+  }
+  bool armed = false;
+};
+
+TEST_CASE("A stranger's mapping in a torn hole stops the process, named and never overwritten") {
+  int report[2];
+  REQUIRE(pipe(report) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(report[1], STDERR_FILENO);
+    std::signal(SIGABRT, SIG_DFL);
+    LinuxHost linux_host;
+    StrangerHost host(linux_host);
+    auto file = BackingFile::Create(host, {.size = mm::PageCount(16)});
+    auto window = Window::Create(host, mm::ByteSize(16 * mm::kPageSize));
+    MapBudget budget(100);
+    HostPageTable table(**window, **file, budget);
+    table.Commit(std::vector{PageTableEdit::Map((*window)->range(), FrameNumber(0), kReadWrite)});
+    host.armed = true;
+    (void)table.Realize((*window)->range());
+    _exit(0);
+  }
+  close(report[1]);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  char text[512] = {};
+  REQUIRE(read(report[0], text, sizeof text - 1) > 0);
+  close(report[0]);
+  CHECK(WIFSIGNALED(status));
+  CHECK_THAT(std::string(text), Catch::Contains("stranger"));
 }
 
 }  // namespace
