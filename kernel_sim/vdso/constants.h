@@ -1,10 +1,10 @@
-/* What the kernel tells the vDSO, and with it every guest. The kernel fills it in, in its copy of the image, before it maps it.
-   Plain C, because the vDSO, the kernel and guests read it. */
+/* What the kernel tells the vDSO, and with it every guest. The kernel fills it in, in its copy of the image, before it
+   maps it. Plain C, because the vDSO, the kernel and guests read it. */
 #ifndef ZIRCONIA_KERNEL_SIM_VDSO_CONSTANTS_H_
 #define ZIRCONIA_KERNEL_SIM_VDSO_CONSTANTS_H_
 
-/* Where the structure begins in the image file, and from the vDSO's base in memory: the linker script puts it there. The dynamic
-   symbol zirconia_vdso_constants says the same. */
+/* Where the structure begins in the image file, and from the vDSO's base in memory: the linker script puts it there.
+   The dynamic symbol zirconia_vdso_constants says the same. */
 #define ZIRCONIA_VDSO_CONSTANTS_OFFSET 0x1000
 #define ZIRCONIA_VDSO_CONSTANTS_SIZE 104
 
@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 struct zirconia_vdso_constants {
-  uint64_t syscall_entry; /* where system calls jump to (platform/guest_engine.h); 0: they use the syscall instruction */
+  uint64_t
+      syscall_entry; /* where system calls jump to (platform/guest_engine.h); 0: they use the syscall instruction */
   uint64_t page_size;
   uint64_t physmem; /* bytes of the simulated machine's memory */
   uint64_t ticks_per_second;

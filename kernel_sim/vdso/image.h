@@ -1,4 +1,5 @@
-// The vDSO's ELF image, embedded in the program: two loadable segments, the first read-only, the second exactly the code.
+// The vDSO's ELF image, embedded in the program: two loadable segments, the first read-only, the second exactly the
+// code.
 #ifndef ZIRCONIA_KERNEL_SIM_VDSO_IMAGE_H_
 #define ZIRCONIA_KERNEL_SIM_VDSO_IMAGE_H_
 
