@@ -19,8 +19,8 @@ __attribute__((no_sanitize("address", "undefined"))) void Touch(uintptr_t addres
   if (access == mm::Access::kRead) {
     (void)*byte;
   } else {
-    // A write alone: where memory may be written but what was there doesn't matter, it must not be lost either.
-    __atomic_fetch_add(byte, 0, __ATOMIC_RELAXED);
+    // In assembly, because a compiler may turn an atomic addition of nothing into a read.
+    asm volatile("lock; orb $0, %0" : "+m"(*byte));
   }
 }
 
