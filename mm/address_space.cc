@@ -249,6 +249,7 @@ std::vector<RegionInfo> AddressSpace::Regions() const {
     info.max_protection = mapping->max_protection;
     info.vmo_offset = mapping->first_page.offset();
     info.vmo = mapping->vmo;
+    info.name = mapping->vmo->name();
     absl::MutexLock vmo_lock(&mapping->vmo->mutex());
     info.committed = mapping->vmo->pages().CountIn(mapping->first_page, mapping->end_page());
     all.push_back(std::move(info));

@@ -27,7 +27,7 @@ struct RegionInfo {
   int depth = 0;  // 0: the root VMAR
   VirtRange range;
   bool is_mapping = false;
-  std::string name;               // of the VMAR; of a mapping, whatever its VMO is called (filled in by the kernel)
+  std::string name;               // of the VMAR; of a mapping, its VMO.s
   Protection protection;          // mappings
   Protection max_protection;      // mappings
   ByteSize vmo_offset;            // mappings

@@ -28,6 +28,16 @@ VmObject::~VmObject() {
   pages_.ForEach(PageIndex(0), end_, [this](PageRun run) { frames_.Free(run.frames); });
 }
 
+std::string VmObject::name() const {
+  absl::MutexLock lock(&mutex_);
+  return name_;
+}
+
+void VmObject::set_name(std::string name) {
+  absl::MutexLock lock(&mutex_);
+  name_ = std::move(name);
+}
+
 ByteSize VmObject::size() const {
   absl::MutexLock lock(&mutex_);
   return end_.offset();

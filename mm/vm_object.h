@@ -2,8 +2,10 @@
 #ifndef ZIRCONIA_MM_VM_OBJECT_H_
 #define ZIRCONIA_MM_VM_OBJECT_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -63,6 +65,13 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   ~VmObject();
 
   bool resizable() const { return resizable_; }
+
+  // For whoever shows address spaces to people: a number and a name of the owner's choice, without meaning here.
+  uint64_t user_id() const { return user_id_.load(std::memory_order_relaxed); }
+  void set_user_id(uint64_t id) { user_id_.store(id, std::memory_order_relaxed); }
+  std::string name() const ABSL_LOCKS_EXCLUDED(mutex_);
+  void set_name(std::string name) ABSL_LOCKS_EXCLUDED(mutex_);
+
   ByteSize size() const ABSL_LOCKS_EXCLUDED(mutex_);
   PageCount committed_pages() const ABSL_LOCKS_EXCLUDED(mutex_);
   size_t mapping_count() const ABSL_LOCKS_EXCLUDED(mutex_);  // live mappings
@@ -140,6 +149,8 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   mutable absl::Mutex mutex_;
   FrameAllocator& frames_;
   const bool resizable_;
+  std::atomic<uint64_t> user_id_{0};
+  std::string name_ ABSL_GUARDED_BY(mutex_);
   PageIndex end_ ABSL_GUARDED_BY(mutex_);
   PageList pages_ ABSL_GUARDED_BY(mutex_);
   MappingIndex mappings_ ABSL_GUARDED_BY(mutex_);

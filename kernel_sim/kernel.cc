@@ -1,0 +1,191 @@
+#include "kernel_sim/kernel.h"
+
+#include <zircon/syscalls/exception.h>
+#include <zircon/syscalls/policy.h>
+
+#include <chrono>
+#include <utility>
+
+#include "kernel_sim/status.h"
+#include "kernel_sim/syscalls/dispatch.h"
+#include "kernel_sim/thread.h"
+#include "kernel_sim/tracer.h"
+
+namespace zirconia::kernel {
+namespace {
+
+ThreadDispatcher& ThreadOf(platform::GuestThread& guest) { return *static_cast<ThreadDispatcher*>(guest.owner()); }
+
+platform::Disposition ResumeUnlessKilled(const ThreadDispatcher& thread) {
+  return thread.killed() ? platform::Disposition::kEnd : platform::Disposition::kResume;
+}
+
+uint32_t ExceptionType(platform::ExceptionKind kind) {
+  switch (kind) {
+    case platform::ExceptionKind::kUndefinedInstruction:
+      return ZX_EXCP_UNDEFINED_INSTRUCTION;
+    case platform::ExceptionKind::kSoftwareBreakpoint:
+      return ZX_EXCP_SW_BREAKPOINT;
+    case platform::ExceptionKind::kHardwareBreakpoint:
+      return ZX_EXCP_HW_BREAKPOINT;
+    case platform::ExceptionKind::kUnalignedAccess:
+      return ZX_EXCP_UNALIGNED_ACCESS;
+    case platform::ExceptionKind::kRawSyscall:
+      return ZX_EXCP_POLICY_ERROR;
+    case platform::ExceptionKind::kHostMemory:
+      return ZX_EXCP_FATAL_PAGE_FAULT;
+    case platform::ExceptionKind::kGeneral:
+      return ZX_EXCP_GENERAL;
+  }
+  return ZX_EXCP_GENERAL;
+}
+
+}  // namespace
+
+Kernel::Kernel(Options options, std::unique_ptr<Machine> machine)
+    : options_(std::move(options)),
+      machine_(std::move(machine)),
+      counters_(SyscallCount()),
+      root_job_(std::make_shared<JobDispatcher>(koids_)) {
+  root_job_->set_name("root");
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Create(Options options) {
+  auto machine = Machine::Create(options.machine);
+  if (!machine.ok()) return machine.status();
+  std::unique_ptr<Kernel> kernel(new Kernel(std::move(options), *std::move(machine)));
+  VdsoVmo::Constants constants;
+  constants.syscall_entry = kernel->engine().syscall_entry();
+  constants.physmem_bytes = kernel->frames().stats().total.bytes().value();
+  if (const absl::Status s = kernel->vdso_.Init(kernel->koids_, kernel->frames(), constants); !s.ok()) return s;
+  return kernel;
+}
+
+Kernel::~Kernel() {
+  const auto processes = root_job_->processes();
+  root_job_->Kill(ZX_TASK_RETCODE_SYSCALL_KILL);
+  for (const auto& process : processes) process->WaitUntilDead();
+  EmptyGraveyard();
+}
+
+zx_time_t Kernel::Now() const {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+void Kernel::WriteConsole(absl::string_view text) {
+  absl::MutexLock lock(&console_mutex_);
+  if (options_.console) options_.console(text);
+}
+
+zx_status_t Kernel::CreateProcess(const std::shared_ptr<JobDispatcher>& job, absl::string_view name,
+                                  std::optional<mm::VirtRange> needed, std::shared_ptr<ProcessDispatcher>* process,
+                                  std::shared_ptr<VmarDispatcher>* root_vmar, std::string* why) {
+  EmptyGraveyard();
+  auto space = machine_->CreateSpace(needed);
+  if (!space.ok()) {
+    if (why != nullptr) *why = std::string(space.status().message());
+    return ToZxStatus(space.status());
+  }
+  auto made = std::make_shared<ProcessDispatcher>(*this, job, *std::move(space));
+  made->set_name(name);
+  if (const zx_status_t s = job->AddProcess(made); s != ZX_OK) return s;
+  *root_vmar = std::make_shared<VmarDispatcher>(koids_, made->space(), made->aspace().root());
+  *process = std::move(made);
+  return ZX_OK;
+}
+
+zx_status_t Kernel::CreateVmo(uint64_t size, bool resizable, std::shared_ptr<VmoDispatcher>* out) {
+  auto vmo = mm::VmObject::Create(frames(), mm::ByteSize(size), resizable);
+  if (!vmo.ok()) return ToZxStatus(vmo.status());
+  *out = std::make_shared<VmoDispatcher>(koids_, *std::move(vmo), size);
+  return ZX_OK;
+}
+
+void Kernel::KillByException(ThreadDispatcher& thread, CrashReport report) {
+  ProcessDispatcher& process = thread.process();
+  report.process = process.name();
+  report.process_koid = process.koid();
+  report.thread = thread.name();
+  report.thread_koid = thread.koid();
+  report.guest = &process;
+  if (options_.on_crash) options_.on_crash(report);
+  process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL);
+}
+
+void Kernel::Bury(std::unique_ptr<platform::GuestThread> guest) {
+  absl::MutexLock lock(&graveyard_mutex_);
+  graveyard_.push_back(std::move(guest));
+}
+
+void Kernel::EmptyGraveyard() {
+  std::vector<std::unique_ptr<platform::GuestThread>> dead;
+  absl::MutexLock lock(&graveyard_mutex_);
+  dead.swap(graveyard_);
+}
+
+platform::SyscallAnswer Kernel::OnSyscall(platform::GuestThread& guest, const platform::SyscallArguments& arguments) {
+  ThreadDispatcher& thread = ThreadOf(guest);
+  if (arguments.number >= SyscallCount()) [[unlikely]] {
+    // Only a program that jumps into the vDSO's middle gets here.
+    CrashReport report;
+    report.type = ZX_EXCP_POLICY_ERROR;
+    report.policy_code = ZX_EXCP_POLICY_CODE_BAD_SYSCALL;
+    report.registers.rip = arguments.pc;
+    KillByException(thread, std::move(report));
+    return {0, platform::Disposition::kEnd};
+  }
+  counters_.syscalls[arguments.number].fetch_add(1, std::memory_order_relaxed);
+  const Caller caller{*this, thread.process(), thread, thread.process().memory()};
+  if (options_.tracer != nullptr) [[unlikely]]
+    options_.tracer->Enter(caller, arguments.number, arguments.args);
+  const uint64_t result = DispatchSyscall(caller, arguments.number, arguments.args);
+  if (options_.tracer != nullptr) [[unlikely]]
+    options_.tracer->Leave(caller, arguments.number, arguments.args, result);
+  return {result, ResumeUnlessKilled(thread)};
+}
+
+platform::Disposition Kernel::OnFault(platform::GuestThread& guest, const platform::FaultInfo& fault,
+                                      platform::GuestRegisters& registers) {
+  ThreadDispatcher& thread = ThreadOf(guest);
+  counters_.faults.fetch_add(1, std::memory_order_relaxed);
+  const absl::Status answer = thread.process().aspace().HandleFault(fault.address, fault.access);
+  if (!answer.ok()) {
+    if (thread.killed()) return platform::Disposition::kEnd;
+    CrashReport report;
+    report.type = ZX_EXCP_FATAL_PAGE_FAULT;
+    report.registers = registers;
+    if (fault.known_address) report.address = fault.address;
+    report.access = fault.access;
+    report.status = ToZxStatus(answer);
+    KillByException(thread, std::move(report));
+  }
+  return ResumeUnlessKilled(thread);
+}
+
+platform::Disposition Kernel::OnException(platform::GuestThread& guest, const platform::ExceptionInfo& exception,
+                                          platform::GuestRegisters& registers) {
+  ThreadDispatcher& thread = ThreadOf(guest);
+  counters_.exceptions.fetch_add(1, std::memory_order_relaxed);
+  CrashReport report;
+  report.type = ExceptionType(exception.kind);
+  report.registers = registers;
+  report.vector = exception.vector;
+  if (exception.kind == platform::ExceptionKind::kRawSyscall) report.policy_code = ZX_EXCP_POLICY_CODE_BAD_SYSCALL;
+  if (exception.kind == platform::ExceptionKind::kHostMemory) {
+    report.address = exception.address;
+    report.status = ZX_ERR_NO_MEMORY;
+  }
+  KillByException(thread, std::move(report));
+  return ResumeUnlessKilled(thread);
+}
+
+platform::Disposition Kernel::OnInterrupt(platform::GuestThread& guest) { return ResumeUnlessKilled(ThreadOf(guest)); }
+
+void Kernel::OnThreadEnd(platform::GuestThread& guest) {
+  // The thread object may go with its process's list, the process with the thread.
+  const auto thread = std::static_pointer_cast<ThreadDispatcher>(ThreadOf(guest).shared_from_this());
+  thread->process().OnThreadEnded(*thread);
+}
+
+}  // namespace zirconia::kernel

@@ -1,0 +1,112 @@
+// The kernel: what all of its objects share, and where guests come in.
+#ifndef ZIRCONIA_KERNEL_SIM_KERNEL_H_
+#define ZIRCONIA_KERNEL_SIM_KERNEL_H_
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "kernel_sim/crash_report.h"
+#include "kernel_sim/dispatcher.h"
+#include "kernel_sim/futex.h"
+#include "kernel_sim/machine.h"
+#include "kernel_sim/process.h"
+#include "kernel_sim/vdso_vmo.h"
+#include "kernel_sim/vmo.h"
+#include "platform/guest_events.h"
+
+namespace zirconia::kernel {
+
+class Tracer;
+
+// One simulated kernel on one machine. Several in one process don't know of each other. Thread-safe.
+class Kernel : public platform::GuestEvents {
+ public:
+  struct Options {
+    Machine::Options machine;
+    // Where the guests' console goes (zx_debug_write, debuglog). Called by guest threads, one call at a time.
+    std::function<void(absl::string_view)> console;
+    // Called when a guest dies of an exception that nobody handles, on its thread, while its memory is still there.
+    std::function<void(const CrashReport&)> on_crash;
+    // Called when a process has ended, while its address space is still there.
+    std::function<void(ProcessDispatcher&)> on_exit;
+    // Sees every system call; may be null. Must outlive the kernel.
+    Tracer* tracer = nullptr;
+  };
+  struct Counters {
+    std::atomic<uint64_t> faults{0};              // guest page faults that came up
+    std::atomic<uint64_t> exceptions{0};          // other processor exceptions
+    std::vector<std::atomic<uint64_t>> syscalls;  // by number
+    explicit Counters(size_t n) : syscalls(n) {}
+  };
+
+  static absl::StatusOr<std::unique_ptr<Kernel>> Create(Options options);
+  // Kills what still runs, and waits for it.
+  ~Kernel() override;
+
+  KoidAllocator& koids() { return koids_; }
+  Machine& machine() { return *machine_; }
+  platform::GuestEngine& engine() { return machine_->engine(); }
+  mm::FrameAllocator& frames() { return machine_->frames(); }
+  FutexTable& futexes() { return futexes_; }
+  const std::shared_ptr<JobDispatcher>& root_job() const { return root_job_; }
+  const VdsoVmo& vdso() const { return vdso_; }
+  const Counters& counters() const { return counters_; }
+
+  // Monotonic time in ns.
+  zx_time_t Now() const;
+  void WriteConsole(absl::string_view text) ABSL_LOCKS_EXCLUDED(console_mutex_);
+
+  // An empty process, at whatever addresses or at those `needed`. NO_MEMORY: the host has no room for its address
+  // space. BAD_STATE: the job was killed.
+  zx_status_t CreateProcess(const std::shared_ptr<JobDispatcher>& job, absl::string_view name,
+                            std::optional<mm::VirtRange> needed, std::shared_ptr<ProcessDispatcher>* process,
+                            std::shared_ptr<VmarDispatcher>* root_vmar, std::string* why = nullptr);
+  // A VMO of this size (rounded up); what zx_vmo_create does.
+  zx_status_t CreateVmo(uint64_t size, bool resizable, std::shared_ptr<VmoDispatcher>* out);
+
+  // Ends a thread's process because of an exception that nobody handles, and reports it.
+  void KillByException(ThreadDispatcher& thread, CrashReport report);
+
+  // Called by a process that has ended, before its address space goes.
+  void ReportExit(ProcessDispatcher& process) {
+    if (options_.on_exit) options_.on_exit(process);
+  }
+
+  // Takes the engine's side of a thread that has ended; it is destroyed on another thread.
+  void Bury(std::unique_ptr<platform::GuestThread> guest) ABSL_LOCKS_EXCLUDED(graveyard_mutex_);
+
+  platform::SyscallAnswer OnSyscall(platform::GuestThread& guest, const platform::SyscallArguments& arguments) override;
+  platform::Disposition OnFault(platform::GuestThread& guest, const platform::FaultInfo& fault,
+                                platform::GuestRegisters& registers) override;
+  platform::Disposition OnException(platform::GuestThread& guest, const platform::ExceptionInfo& exception,
+                                    platform::GuestRegisters& registers) override;
+  platform::Disposition OnInterrupt(platform::GuestThread& guest) override;
+  void OnThreadEnd(platform::GuestThread& guest) override;
+
+ private:
+  Kernel(Options options, std::unique_ptr<Machine> machine);
+  void EmptyGraveyard() ABSL_LOCKS_EXCLUDED(graveyard_mutex_);
+
+  Options options_;
+  KoidAllocator koids_;
+  std::unique_ptr<Machine> machine_;
+  Counters counters_;
+  FutexTable futexes_;
+  VdsoVmo vdso_;
+  std::shared_ptr<JobDispatcher> root_job_;
+  absl::Mutex console_mutex_;
+  absl::Mutex graveyard_mutex_;
+  std::vector<std::unique_ptr<platform::GuestThread>> graveyard_ ABSL_GUARDED_BY(graveyard_mutex_);
+};
+
+}  // namespace zirconia::kernel
+
+#endif  // ZIRCONIA_KERNEL_SIM_KERNEL_H_

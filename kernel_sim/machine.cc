@@ -1,0 +1,93 @@
+#include "kernel_sim/machine.h"
+
+#include <utility>
+
+#include "platform/backing_file.h"
+#include "platform/host_counting.h"
+#include "platform/host_linux.h"
+#include "platform/host_page_table.h"
+#include "platform/map_budget.h"
+#include "platform/window.h"
+
+namespace zirconia::kernel {
+namespace {
+
+// What the spaces of a machine need of it, alive as long as any of them.
+struct HostSide {
+  platform::LinuxHost linux_host;
+  platform::CountingHost host{linux_host};
+  std::unique_ptr<platform::BackingFile> file;
+  platform::MapBudget budget{platform::MapBudget::DefaultLimit(linux_host)};
+};
+
+// The window comes first: it must outlive the table in it.
+struct WindowHolder {
+  std::shared_ptr<HostSide> host_side;
+  std::unique_ptr<platform::Window> window;
+};
+
+class HostSpace final : private WindowHolder, public GuestSpace {
+ public:
+  HostSpace(WindowHolder holder, platform::HostPageTable::Options table, mm::AddressSpace::Options options)
+      : WindowHolder(std::move(holder)),
+        GuestSpace(std::make_unique<platform::HostPageTable>(*window, *host_side->file, host_side->budget, table),
+                   window->range(), options) {}
+};
+
+class HostMachine final : public Machine {
+ public:
+  HostMachine(Options options, std::shared_ptr<HostSide> host_side, std::unique_ptr<platform::GuestEngine> engine)
+      : options_(options), host_side_(std::move(host_side)), frames_(*host_side_->file), engine_(std::move(engine)) {}
+
+  mm::FrameAllocator& frames() override { return frames_; }
+  platform::GuestEngine& engine() override { return *engine_; }
+
+  absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) override {
+    auto window = needed.has_value() ? platform::Window::CreateLow(host_side_->host, *needed)
+                                     : platform::Window::Create(host_side_->host);
+    if (!window.ok()) return window.status();
+    platform::HostPageTable::Options table;
+    table.populate = options_.populate;
+    mm::AddressSpace::Options space;
+    space.layout_seed = options_.layout_seed;
+    space.realize = options_.realize;
+    return std::make_shared<HostSpace>(WindowHolder{host_side_, *std::move(window)}, table, space);
+  }
+
+  std::vector<std::pair<std::string, uint64_t>> HostCalls() const override {
+    std::vector<std::pair<std::string, uint64_t>> calls;
+    const platform::HostCallCounts counts = host_side_->host.counts();
+    for (size_t i = 0; i < platform::kHostCallKinds; ++i) {
+      const auto call = static_cast<platform::HostCall>(i);
+      if (counts[call] != 0) calls.emplace_back(platform::HostCallName(call), counts[call]);
+    }
+    return calls;
+  }
+  uint64_t HostMappings() const override { return host_side_->budget.used(); }
+  uint64_t HostMappingLimit() const override { return host_side_->budget.limit(); }
+
+ private:
+  const Options options_;
+  const std::shared_ptr<HostSide> host_side_;
+  mm::FrameAllocator frames_;
+  const std::unique_ptr<platform::GuestEngine> engine_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const Options& options) {
+  auto host_side = std::make_shared<HostSide>();
+  platform::BackingFile::Options file;
+  const auto size = options.memory.RoundUpToPage();
+  if (!size.has_value() || size->value() == 0)
+    return absl::InvalidArgumentError("a machine needs memory: its size is 0, or beyond 2^64");
+  file.size = mm::PageCount::Of(*size);
+  auto made = platform::BackingFile::Create(host_side->host, file);
+  if (!made.ok()) return made.status();
+  host_side->file = *std::move(made);
+  auto engine = platform::CreateInProcessEngine();
+  if (!engine.ok()) return engine.status();
+  return std::make_unique<HostMachine>(options, std::move(host_side), *std::move(engine));
+}
+
+}  // namespace zirconia::kernel

@@ -1,0 +1,48 @@
+// The machine that a kernel runs on: physical memory, address spaces, an engine; and what it costs on the host.
+#ifndef ZIRCONIA_KERNEL_SIM_MACHINE_H_
+#define ZIRCONIA_KERNEL_SIM_MACHINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "kernel_sim/vmar.h"
+#include "mm/address_space.h"
+#include "mm/frame_allocator.h"
+#include "platform/guest_engine.h"
+
+namespace zirconia::kernel {
+
+class Machine {
+ public:
+  struct Options {
+    mm::ByteSize memory{uint64_t{4} << 30};
+    uint64_t layout_seed = 0;  // 0: no randomisation
+    mm::AddressSpace::Realize realize = mm::AddressSpace::Realize::kOnTouch;
+    bool populate = false;  // fill the host's own page tables too for what is realized
+  };
+
+  // On this host, by the platform layer. The status names what the host lacks.
+  static absl::StatusOr<std::unique_ptr<Machine>> Create(const Options& options);
+  virtual ~Machine() = default;
+
+  virtual mm::FrameAllocator& frames() = 0;
+  virtual platform::GuestEngine& engine() = 0;
+  // An empty address space: wherever the host has room, or, for a program linked at fixed low addresses, one that holds
+  // `needed` (there can be one such at a time).
+  virtual absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) = 0;
+
+  // What the host was asked for so far: (name of the call, how often), those that happened only.
+  virtual std::vector<std::pair<std::string, uint64_t>> HostCalls() const = 0;
+  // Host mappings that stand in guest address spaces now, and how many there may be.
+  virtual uint64_t HostMappings() const = 0;
+  virtual uint64_t HostMappingLimit() const = 0;
+};
+
+}  // namespace zirconia::kernel
+
+#endif  // ZIRCONIA_KERNEL_SIM_MACHINE_H_

@@ -1,0 +1,119 @@
+// Events, futexes, time, randomness, the console.
+#include <sys/random.h>
+#include <zircon/syscalls/log.h>
+#include <zircon/syscalls/object.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "kernel_sim/debuglog.h"
+#include "kernel_sim/event.h"
+#include "kernel_sim/syscalls/caller.h"
+
+namespace zirconia::kernel::sys {
+
+zx_status_t event_create(const Caller& caller, uint32_t options, UserPtr<zx_handle_t> out) {
+  if (options != 0) return ZX_ERR_INVALID_ARGS;
+  return caller.GiveHandle(std::make_shared<EventDispatcher>(caller.kernel.koids()), out);
+}
+
+zx_status_t eventpair_create(const Caller& caller, uint32_t options, UserPtr<zx_handle_t> out0,
+                             UserPtr<zx_handle_t> out1) {
+  if (options != 0) return ZX_ERR_NOT_SUPPORTED;
+  auto [a, b] = EventPairDispatcher::Create(caller.kernel.koids());
+  std::array<Handle, 2> handles{Handle(a, a->default_rights()), Handle(b, b->default_rights())};
+  const std::array out{out0, out1};
+  return caller.GiveHandles(absl::MakeSpan(handles), out);
+}
+
+zx_status_t futex_wait(const Caller& caller, UserPtr<const zx_futex_t> value, zx_futex_storage_t expected,
+                       zx_handle_t new_owner, zx_time_t deadline) {
+  if ((value.address() & (sizeof(zx_futex_t) - 1)) != 0) return ZX_ERR_INVALID_ARGS;
+  if (new_owner != ZX_HANDLE_INVALID) {
+    // Owners only steer scheduling, which is the host's here: what remains is the check.
+    std::shared_ptr<ThreadDispatcher> owner;
+    if (const zx_status_t s = caller.handles().Get(new_owner, 0, &owner); s != ZX_OK) return s;
+    if (owner.get() == &caller.thread || &owner->process() != &caller.process) return ZX_ERR_INVALID_ARGS;
+  }
+  return caller.kernel.futexes().Wait(caller.thread, value.address(), expected, deadline);
+}
+
+zx_status_t futex_wake(const Caller& caller, UserPtr<const zx_futex_t> value, uint32_t count) {
+  if ((value.address() & (sizeof(zx_futex_t) - 1)) != 0) return ZX_ERR_INVALID_ARGS;
+  if (!caller.process.aspace().range().Contains(mm::VirtAddr(value.address()))) return ZX_ERR_INVALID_ARGS;
+  caller.kernel.futexes().Wake(caller.process.koid(), value.address(), count);
+  return ZX_OK;
+}
+
+zx_time_t clock_get_monotonic(const Caller& caller) { return caller.kernel.Now(); }
+
+zx_status_t nanosleep(const Caller& caller, zx_time_t deadline) {
+  const zx_status_t s = caller.thread.Wait(deadline, ZX_THREAD_STATE_BLOCKED_SLEEPING, [] { return false; });
+  return s == ZX_ERR_TIMED_OUT ? ZX_OK : s;
+}
+
+void cprng_draw(const Caller& caller, UserPtr<void> buffer, size_t size) {
+  if (size > ZX_CPRNG_DRAW_MAX_LEN) {
+    caller.process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL);
+    return;
+  }
+  std::array<std::byte, ZX_CPRNG_DRAW_MAX_LEN> random{};
+  for (size_t done = 0; done < size;) {
+    const ssize_t n = getrandom(random.data() + done, size - done, 0);
+    if (n > 0) done += static_cast<size_t>(n);
+  }
+  // This call can't report an error: a bad buffer ends the process, as Zircon does.
+  if (buffer.as<std::byte>().WriteArray(caller.memory, random.data(), size) != ZX_OK) {
+    caller.process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL);
+  }
+}
+
+zx_status_t debug_write(const Caller& caller, UserPtr<const char> buffer, size_t size) {
+  // Any size, in pieces.
+  constexpr size_t kPiece = 64 * 1024;
+  std::string piece;
+  for (size_t done = 0; done < size; done += piece.size()) {
+    piece.resize(std::min(kPiece, size - done));
+    const UserPtr<const char> from(buffer.address() + done);
+    if (from.ReadArray(caller.memory, piece.data(), piece.size()) != ZX_OK) return ZX_ERR_INVALID_ARGS;
+    caller.kernel.WriteConsole(piece);
+  }
+  return ZX_OK;
+}
+
+zx_status_t debuglog_create(const Caller& caller, zx_handle_t resource, uint32_t options, UserPtr<zx_handle_t> out) {
+  if ((options & ~ZX_LOG_FLAG_READABLE) != 0) return ZX_ERR_INVALID_ARGS;
+  if (resource != ZX_HANDLE_INVALID) {
+    std::shared_ptr<Dispatcher> object;
+    zx_rights_t rights = 0;
+    const zx_status_t s = caller.handles().Get(resource, &object, &rights);
+    return s != ZX_OK ? s : ZX_ERR_WRONG_TYPE;  // no resource exists here
+  }
+  if ((options & ZX_LOG_FLAG_READABLE) != 0) return ZX_ERR_ACCESS_DENIED;  // that needs a resource
+  return caller.GiveHandle(std::make_shared<DebuglogDispatcher>(caller.kernel.koids()), out);
+}
+
+zx_status_t debuglog_write(const Caller& caller, zx_handle_t handle, uint32_t options, UserPtr<const void> buffer,
+                           size_t size) {
+  if ((options & ~ZX_LOG_FLAGS_MASK) != 0) return ZX_ERR_INVALID_ARGS;
+  std::shared_ptr<DebuglogDispatcher> log;
+  if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &log); s != ZX_OK) return s;
+  // A record: longer ones are cut, and each is a line on the console.
+  std::string text(std::min<size_t>(size, ZX_LOG_RECORD_DATA_MAX), '\0');
+  if (buffer.as<const char>().ReadArray(caller.memory, text.data(), text.size()) != ZX_OK) return ZX_ERR_INVALID_ARGS;
+  if (text.empty() || text.back() != '\n') text.push_back('\n');
+  caller.kernel.WriteConsole(text);
+  return ZX_OK;
+}
+
+zx_status_t debuglog_read(const Caller& caller, zx_handle_t handle, uint32_t options, UserPtr<void> /*buffer*/,
+                          size_t /*size*/) {
+  if (options != 0) return ZX_ERR_INVALID_ARGS;
+  // Readable logs need a resource, which nobody has: no handle has this right.
+  std::shared_ptr<DebuglogDispatcher> log;
+  const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_READ, &log);
+  return s != ZX_OK ? s : ZX_ERR_SHOULD_WAIT;
+}
+
+}  // namespace zirconia::kernel::sys

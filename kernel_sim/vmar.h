@@ -1,0 +1,53 @@
+// VMARs as kernel objects, and what carries a guest's address space.
+#ifndef ZIRCONIA_KERNEL_SIM_VMAR_H_
+#define ZIRCONIA_KERNEL_SIM_VMAR_H_
+
+#include <memory>
+
+#include "kernel_sim/dispatcher.h"
+#include "mm/address_space.h"
+#include "mm/page_table.h"
+#include "mm/vm_address_region.h"
+
+namespace zirconia::kernel {
+
+// An address space with the machine's page table below it. Whoever can reach a VMAR of it keeps all of it alive.
+class GuestSpace {
+ public:
+  // Made by a machine (see machine.h).
+  virtual ~GuestSpace() = default;
+  const std::shared_ptr<mm::AddressSpace>& aspace() const { return aspace_; }
+  mm::PageTable& table() const { return *table_; }
+
+ protected:
+  GuestSpace(std::unique_ptr<mm::PageTable> table, mm::VirtRange range, mm::AddressSpace::Options options)
+      : table_(std::move(table)), aspace_(mm::AddressSpace::Create(range, *table_, options)) {}
+
+ private:
+  const std::unique_ptr<mm::PageTable> table_;
+  const std::shared_ptr<mm::AddressSpace> aspace_;
+};
+
+class VmarDispatcher : public Dispatcher {
+ public:
+  static constexpr zx_obj_type_t kType = ZX_OBJ_TYPE_VMAR;
+  VmarDispatcher(KoidAllocator& koids, std::shared_ptr<GuestSpace> space, std::shared_ptr<mm::VmAddressRegion> region)
+      : Dispatcher(koids), space_(std::move(space)), region_(std::move(region)) {}
+  zx_obj_type_t type() const override { return kType; }
+  // ZX_DEFAULT_VMAR_RIGHTS, and reading, writing and executing as far as the region may be mapped so.
+  zx_rights_t default_rights() const override {
+    const mm::Protection can = region_->caps().can_map;
+    return ZX_DEFAULT_VMAR_RIGHTS | (can.read() ? ZX_RIGHT_READ : 0) | (can.write() ? ZX_RIGHT_WRITE : 0) |
+           (can.execute() ? ZX_RIGHT_EXECUTE : 0);
+  }
+  mm::VmAddressRegion& region() const { return *region_; }
+  const std::shared_ptr<GuestSpace>& space() const { return space_; }
+
+ private:
+  const std::shared_ptr<GuestSpace> space_;
+  const std::shared_ptr<mm::VmAddressRegion> region_;
+};
+
+}  // namespace zirconia::kernel
+
+#endif  // ZIRCONIA_KERNEL_SIM_VMAR_H_

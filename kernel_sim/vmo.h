@@ -1,0 +1,42 @@
+// VMOs as kernel objects.
+#ifndef ZIRCONIA_KERNEL_SIM_VMO_H_
+#define ZIRCONIA_KERNEL_SIM_VMO_H_
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "kernel_sim/dispatcher.h"
+#include "mm/vm_object.h"
+
+namespace zirconia::kernel {
+
+// Carries what a handle sees of a VMO: its identity and its content size. The memory itself is a mm::VmObject, which
+// mappings keep alive without any handle.
+class VmoDispatcher : public Dispatcher {
+ public:
+  static constexpr zx_obj_type_t kType = ZX_OBJ_TYPE_VMO;
+  VmoDispatcher(KoidAllocator& koids, std::shared_ptr<mm::VmObject> vmo, uint64_t content_size)
+      : Dispatcher(koids), vmo_(std::move(vmo)), content_size_(content_size) {
+    vmo_->set_user_id(koid());
+  }
+  zx_obj_type_t type() const override { return kType; }
+  zx_rights_t default_rights() const override { return ZX_DEFAULT_VMO_RIGHTS; }
+
+  const std::shared_ptr<mm::VmObject>& vmo() const { return vmo_; }
+
+  // ZX_PROP_VMO_CONTENT_SIZE: what programs agree to call the end of the content; never beyond the size.
+  uint64_t content_size() const { return content_size_.load(std::memory_order_relaxed); }
+  zx_status_t set_content_size(uint64_t size);
+  // zx_vmo_set_size; the content ends at most there.
+  zx_status_t Resize(uint64_t size);
+  // Names show in memory maps too, also when no handle is left.
+  void SetName(absl::string_view name);
+
+ private:
+  const std::shared_ptr<mm::VmObject> vmo_;
+  std::atomic<uint64_t> content_size_;
+};
+
+}  // namespace zirconia::kernel
+
+#endif  // ZIRCONIA_KERNEL_SIM_VMO_H_

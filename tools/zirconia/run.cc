@@ -1,0 +1,191 @@
+#include "tools/zirconia/run.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+#include <zircon/syscalls/object.h>
+
+#include <cerrno>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "kernel_sim/crash_report.h"
+#include "kernel_sim/kernel.h"
+#include "kernel_sim/loader/launch.h"
+#include "kernel_sim/tracer.h"
+#include "tools/zirconia/stats.h"
+
+namespace zirconia::cli {
+namespace {
+
+int UsageError(absl::string_view what) {
+  std::cerr << "zirconia: " << what << "\n";
+  return kExitUsage;
+}
+
+// Everything that Zirconia says itself; lines of several threads don't mix.
+void Say(absl::string_view text) {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::cerr << text << std::flush;
+}
+
+// The guest's console is our standard output, byte for byte. Once nobody reads it, what is written is lost.
+void WriteStdout(absl::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
+// "512M" and the like: a number of bytes, or of K, M, G or T.
+std::optional<uint64_t> ParseSize(absl::string_view text) {
+  uint64_t unit = 1;
+  if (!text.empty()) {
+    switch (text.back()) {
+      case 'K':
+      case 'k':
+        unit = uint64_t{1} << 10;
+        break;
+      case 'M':
+      case 'm':
+        unit = uint64_t{1} << 20;
+        break;
+      case 'G':
+      case 'g':
+        unit = uint64_t{1} << 30;
+        break;
+      case 'T':
+      case 't':
+        unit = uint64_t{1} << 40;
+        break;
+      default:
+        break;
+    }
+    if (unit != 1) text.remove_suffix(1);
+  }
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(text, &number) || number == 0 || number > UINT64_MAX / unit) return std::nullopt;
+  return number * unit;
+}
+
+// Says where addresses of a process lie: in the program, if it is the one that was launched, or in the vDSO.
+std::string Symbolize(const kernel::Kernel& kernel, const kernel::LaunchedProgram* launched,
+                      const kernel::ProcessDispatcher& process, uint64_t address) {
+  const auto name = [](const kernel::ElfImage& image, uint64_t linked, absl::string_view file) -> std::string {
+    const auto symbol = image.SymbolAt(linked);
+    return symbol.has_value() ? absl::StrFormat("%s+0x%x (%s)", symbol->first, symbol->second, file) : "";
+  };
+  const kernel::VdsoVmo& vdso = kernel.vdso();
+  if (process.vdso_base() != 0 && address - process.vdso_base() < vdso.size()) {
+    return name(vdso.image(), address - process.vdso_base(), "vdso");
+  }
+  if (launched == nullptr || launched->process.get() != &process) return "";
+  return name(launched->image, address - launched->bias, process.name());
+}
+
+}  // namespace
+
+CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
+  CLI::App* run = app.add_subcommand("run", "Run a guest program; its exit code is the exit code");
+  run->add_flag("--trace", options.trace, "Print each system call with its arguments and result");
+  run->add_flag("--maps", options.maps, "Print the address space at the end as a tree");
+  run->add_flag("--stats{text}", options.stats, "Print counters at the end; --stats=json: as JSON")
+      ->check(CLI::IsMember({"text", "json"}));
+  run->add_option("--memory", options.memory, "Size of the machine's memory: bytes, or with K, M, G, T")
+      ->capture_default_str();
+  run->add_option("--vmo", options.vmos, "NAME=FILE: hand the guest a file as a VMO; the i-th is PA_HND(PA_USER0, i)")
+      ->allow_extra_args(false);
+  run->add_option("--realize", options.realize,
+                  "When memory is mapped on the host: on the first touch, when the guest maps it, or populated at once")
+      ->check(CLI::IsMember({"touch", "map", "populate"}))
+      ->capture_default_str();
+  run->add_option("--seed", options.seed, "Randomise the address layout; 0: lowest addresses first")
+      ->capture_default_str();
+  run->add_option("--log", options.log_level, "What Zirconia logs of its own doings")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  run->prefix_command();
+  return run;
+}
+
+int Run(const RunOptions& options) {
+  if (options.command.empty())
+    return UsageError("run: no PROGRAM given (usage: zirconia run [OPTIONS] PROGRAM [ARGS...])");
+  const std::string& path = options.command.front();
+  if (path.size() > 1 && path[0] == '-' && path != "--")
+    return UsageError(absl::StrCat("run: unknown option '", path, "'"));
+  const auto memory = ParseSize(options.memory);
+  if (!memory.has_value()) {
+    return UsageError(absl::StrCat("--memory: '", options.memory, "' is not a size (bytes, or with K, M, G, T)"));
+  }
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("zirconia", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+
+  const auto file = kernel::ReadWholeFile(path);
+  if (!file.ok()) return UsageError(file.status().message());
+
+  // For the callbacks; both are set before the guest's first instruction.
+  kernel::Kernel* the_kernel = nullptr;
+  const kernel::LaunchedProgram* the_program = nullptr;
+  kernel::Tracer tracer([](absl::string_view line) { Say(absl::StrCat(line, "\n")); });
+
+  kernel::Kernel::Options kernel_options;
+  kernel_options.machine.memory = mm::ByteSize(*memory);
+  kernel_options.machine.layout_seed = options.seed;
+  kernel_options.machine.realize =
+      options.realize == "touch" ? mm::AddressSpace::Realize::kOnTouch : mm::AddressSpace::Realize::kOnMap;
+  kernel_options.machine.populate = options.realize == "populate";
+  kernel_options.console = WriteStdout;
+  if (options.trace) kernel_options.tracer = &tracer;
+  kernel_options.on_crash = [&](const kernel::CrashReport& report) {
+    Say(absl::StrCat("zirconia: ", kernel::FormatCrashReport(report, [&](uint64_t address) {
+                       return Symbolize(*the_kernel, the_program, *report.guest, address);
+                     })));
+  };
+  kernel_options.on_exit = [&](kernel::ProcessDispatcher& process) {
+    if (the_program == nullptr || the_program->process.get() != &process) return;
+    if (options.maps) Say(kernel::FormatMaps(process));
+    if (options.stats == "text") Say(StatsAsText(RunStats::Take(*the_kernel)));
+    if (options.stats == "json") Say(StatsAsJson(RunStats::Take(*the_kernel)));
+  };
+
+  auto kernel = kernel::Kernel::Create(std::move(kernel_options));
+  if (!kernel.ok()) return UsageError(absl::StrCat("can't make a machine: ", kernel.status().message()));
+  the_kernel = kernel->get();
+
+  kernel::LaunchOptions launch;
+  launch.name = path.substr(path.find_last_of('/') + 1);
+  launch.arguments = options.command;
+  for (const std::string& vmo : options.vmos) {
+    const size_t equals = vmo.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return UsageError(absl::StrCat("--vmo: '", vmo, "' isn't NAME=FILE"));
+    auto made = kernel::VmoFromFile(**kernel, vmo.substr(equals + 1), vmo.substr(0, equals));
+    if (!made.ok()) return UsageError(absl::StrCat("--vmo: ", made.status().message()));
+    launch.vmos.push_back(*std::move(made));
+  }
+  std::optional<kernel::LaunchedProgram> program;
+  launch.before_start = [&](const kernel::LaunchedProgram& ready) { the_program = &program.emplace(ready); };
+  const auto launched = kernel::LaunchProgram(**kernel, *file, launch);
+  if (!launched.ok()) return UsageError(absl::StrCat("can't run '", path, "': ", launched.status().message()));
+  launched->process->WaitUntilDead();
+
+  const int64_t code = launched->process->return_code();
+  if (code == ZX_TASK_RETCODE_EXCEPTION_KILL) return kExitCrashed;
+  if (code == ZX_TASK_RETCODE_SYSCALL_KILL) {
+    Say("zirconia: the guest was killed (zx_task_kill)\n");
+    return kExitKilled;
+  }
+  return static_cast<int>(code & 0xff);
+}
+
+}  // namespace zirconia::cli

@@ -1,0 +1,36 @@
+// zirconia run: one guest program on one machine.
+#ifndef ZIRCONIA_TOOLS_ZIRCONIA_RUN_H_
+#define ZIRCONIA_TOOLS_ZIRCONIA_RUN_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace zirconia::cli {
+
+struct RunOptions {
+  bool trace = false;
+  bool maps = false;
+  std::string stats;  // empty: none; "text" or "json"
+  std::string memory = "4G";
+  std::vector<std::string> vmos;  // NAME=FILE
+  std::string realize = "touch";
+  uint64_t seed = 0;
+  std::string log_level = "warn";
+  std::vector<std::string> command;  // the program and its arguments
+};
+
+CLI::App* AddRunCommand(CLI::App& app, RunOptions& options);
+
+// Exit statuses that are Zirconia's, not the guest's.
+inline constexpr int kExitUsage = 2;      // bad options, no such file, not a program that can run
+inline constexpr int kExitKilled = 137;   // the guest was killed
+inline constexpr int kExitCrashed = 139;  // the guest died of an exception
+
+// Runs the program; what the process should exit with.
+int Run(const RunOptions& options);
+
+}  // namespace zirconia::cli
+
+#endif  // ZIRCONIA_TOOLS_ZIRCONIA_RUN_H_
