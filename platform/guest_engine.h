@@ -35,6 +35,7 @@ class GuestThread {
   virtual void Interrupt() = 0;
 
   // Guest segment bases, as seen by guest code from its next instruction on. Only from a GuestEvents call of this thread, or before Start.
+  // A GS base of 0 stands for one that was never set: accesses through it fault as if it were 0, but reading the base may show another.
   virtual void set_fs_base(uint64_t base) = 0;
   virtual void set_gs_base(uint64_t base) = 0;
   virtual uint64_t fs_base() const = 0;

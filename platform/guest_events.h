@@ -42,14 +42,14 @@ enum class ExceptionKind : uint8_t {
   kSoftwareBreakpoint,   // int3
   kHardwareBreakpoint,   // single step, watch point
   kUnalignedAccess,      // with AC set
-  kGeneral,              // general protection, divide error, floating point, ...: see `vector`
+  kGeneral,              // divide error, floating point, general protection (such as access by a non-canonical address): see `vector`
   kRawSyscall,           // a system call instruction that isn't the vDSO's; rip is behind it
   kHostMemory,           // the host couldn't give the page behind an address that was touched (SIGBUS)
 };
 
 struct ExceptionInfo {
   ExceptionKind kind = ExceptionKind::kGeneral;
-  uint64_t vector = 0;      // the processor's exception number
+  uint64_t vector = 0;      // the processor's exception number; 0 for kRawSyscall
   uint64_t error_code = 0;  // the processor's
   mm::VirtAddr address;     // the data address, where one is known
 };
@@ -58,7 +58,7 @@ struct FaultInfo {
   mm::VirtAddr address;
   mm::Access access = mm::Access::kRead;
   uint64_t error_code = 0;      // the processor's page-fault error code
-  bool known_address = true;    // false: a general-protection fault by a non-canonical address; `address` is then 0
+  bool known_address = true;    // false: the engine can't tell it; `address` is then 0 (the in-process engine always can)
 };
 
 // Implemented by the kernel, and by unit tests of engines. Every call is made on the guest thread's own host thread, with the host's

@@ -97,9 +97,10 @@ extern const char zirconia_engine_syscall_entry[];
 // A saved context that goes on here, with r11 = GuestContext*, ends the guest thread.
 extern const char zirconia_engine_leave[];
 
-// Engine text that runs while in_guest is set: on the way in (up to where the guest's flags are off), and as a whole.
+// Engine text: on the way in (up to where in_guest is off), from the first window on, and as a whole.
 extern const char zirconia_engine_entry_begin[];
 extern const char zirconia_engine_entry_end[];
+extern const char zirconia_engine_exit_window_begin[];
 extern const char zirconia_engine_text_begin[];
 extern const char zirconia_engine_text_end[];
 

@@ -167,7 +167,11 @@ extern "C" void zirconia_engine_on_signal(int signal, siginfo_t* info, ucontext_
   const bool in_guest = trap->context != nullptr && trap->context->in_guest.load(std::memory_order_relaxed) != 0;
   if (in_guest && (signal == kInterruptSignal || info->si_code > 0)) return AnswerTrap(signal, *info, *context, *trap);
   if (RecoverSafeCopy(signal, *context)) return;
-  trap->to_guest = in_guest ? 1 : 0;
+  if (in_guest) {
+    // Sent by somebody: no trap, so the handler before us runs in the host's name and guest code goes on.
+    trap->context->in_guest.store(0, std::memory_order_relaxed);
+    trap->to_guest = 1;
+  }
   PassOn(signal, info, context);
 }
 

@@ -35,11 +35,13 @@ SlotArray& SlotArray::Get() {
 absl::Status SlotArray::Reserve() {
   absl::MutexLock lock(&mutex_);
   if (zirconia_engine_slots_size != 0) return absl::OkStatus();
-  // One slot more than needed, for the alignment.
-  void* reserved = mmap(nullptr, kArraySize + kSlotSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  // More than the array, to align it, and so that nothing else lies within a guard's size of its first slot either.
+  constexpr uint64_t kReservation = kArraySize + kSlotSize + ZIRCONIA_SLOT_GUARD_SIZE;
+  void* reserved = mmap(nullptr, kReservation, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED)
     return absl::InternalError("the host gives no address space for the slots of guest threads");
-  zirconia_engine_slots = (reinterpret_cast<uint64_t>(reserved) + kSlotSize - 1) & ~(kSlotSize - 1);
+  zirconia_engine_slots =
+      (reinterpret_cast<uint64_t>(reserved) + ZIRCONIA_SLOT_GUARD_SIZE + kSlotSize - 1) & ~(kSlotSize - 1);
   zirconia_engine_slots_size = kArraySize;
   return absl::OkStatus();
 }

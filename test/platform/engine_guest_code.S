@@ -310,30 +310,38 @@ PROGRAM spin
   incq DATA(0x100)
   jmp 1b
 
-// For ever: counts in DATA(0x100), writes to rsi, calls (1), checks that no register that must be kept has changed (else: exit 2).
-PROGRAM work_for_ever
+// A system call (1) that must answer 0x4321 and keep what must be kept, in a program with rsp in r15 and a number in r14.
+.macro CHECKED_CALL failed
+  mov $0x77, %r12d
+  mov $0x88, %r13d
+  CALL_KERNEL 1
+  cmp $0x4321, %rax
+  jne \failed
+  cmp $0x77, %r12
+  jne \failed
+  cmp $0x88, %r13
+  jne \failed
+  cmp %r15, %rsp
+  jne \failed
+  mov $0x1234567812345678, %rax
+  cmp %rax, %r14
+  jne \failed
+.endm
+
+.macro BEGIN_CHECKED_CALLS
   mov %rdi, %rbx
-  mov %rsi, %rbp
   mov $0x1234567812345678, %r14
   mov %rsp, %r15
+.endm
+
+// For ever: counts in DATA(0x100), writes to rsi, calls, computes; call 2 if anything goes wrong.
+PROGRAM work_for_ever
+  BEGIN_CHECKED_CALLS
+  mov %rsi, %rbp
 1:
   incq DATA(0x100)
   mov %r14, (%rbp)
-  mov $0x77, %r12d
-  mov $0x88, %r13d
-  mov %r14, %rdi
-  CALL_KERNEL 1
-  cmp $0x4321, %rax
-  jne 3f
-  cmp $0x77, %r12
-  jne 3f
-  cmp $0x88, %r13
-  jne 3f
-  cmp %r15, %rsp
-  jne 3f
-  mov $0x1234567812345678, %rax
-  cmp %rax, %r14
-  jne 3f
+  CHECKED_CALL 3f
   mov $50, %ecx
 2:
   mov %rcx, %rdx
@@ -343,6 +351,44 @@ PROGRAM work_for_ever
   jne 3f
   dec %ecx
   jnz 2b
+  jmp 1b
+3:
+  CALL_KERNEL 2
+  ud2
+
+// Goes every way through the engine that there is for a system call, then spins, counting in DATA(0x100); call 2 if anything goes wrong.
+PROGRAM tour
+  BEGIN_CHECKED_CALLS
+  CHECKED_CALL 3f
+  lea DATA(0x800), %rbp
+  wrgsbase %rbp
+  CHECKED_CALL 3f
+  rdgsbase %rax
+  cmp %rbp, %rax
+  jne 3f
+  CALL_KERNEL 3
+  movl $0xdfc0, DATA(0x80)
+  ldmxcsr DATA(0x80)
+  movl $0x0a72, DATA(0x88)
+  fldcw DATA(0x88)
+  CHECKED_CALL 3f
+  pushfq
+  orl $0x40400, (%rsp)
+  popfq
+  CHECKED_CALL 3f
+  stmxcsr DATA(0x90)
+  cmpl $0xdfc0, DATA(0x90)
+  jne 3f
+  fnstcw DATA(0x98)
+  cmpw $0x0a72, DATA(0x98)
+  jne 3f
+  pushfq
+  pop %rax
+  and $0x40400, %eax
+  cmp $0x40400, %eax
+  jne 3f
+1:
+  incq DATA(0x100)
   jmp 1b
 3:
   CALL_KERNEL 2

@@ -1,6 +1,7 @@
 // Interrupts, and the life of guest threads.
 #include <dirent.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -160,7 +161,7 @@ TEST_CASE("the kernel can end a thread in each of its calls", "[engine]") {
 // state be lost.
 TEST_CASE("no interrupt is lost and none does harm", "[engine]") {
   constexpr int kThreads = 4;
-  constexpr int kInterrupts = 4000;
+  constexpr int kInterrupts = 3000;
   struct Worker {
     std::unique_ptr<GuestEngine> engine = CreateInProcessEngine().value();
     TestKernel kernel;
@@ -266,6 +267,30 @@ TEST_CASE("there is an end to the slots, and it is an error", "[engine]") {
   machine.Run(guest_exit);
   CHECK(machine.kernel.ends == 1);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need address space themselves
+TEST_CASE("a host without room for a thread is an error", "[engine]") {
+  TestMachine machine;
+  std::vector<std::unique_ptr<GuestThread>> threads;
+  // The C library keeps a few stacks of threads that ended: the first threads may get those.
+  for (int i = 0; i < 100; ++i) threads.push_back(machine.Create());
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_AS, &none) == 0);
+  int started = 0;
+  absl::Status status;
+  while (status.ok() && started < 100) {
+    status = threads[started]->Start(machine.window.StartOf(guest_spin));
+    if (status.ok()) ++started;
+  }
+  setrlimit(RLIMIT_AS, &before);
+  CHECK(status.code() == absl::StatusCode::kResourceExhausted);
+  for (auto& thread : threads) thread->Interrupt();
+  threads.clear();
+  CHECK(machine.kernel.ends == started);
+}
+#endif
 
 }  // namespace
 }  // namespace zirconia::platform

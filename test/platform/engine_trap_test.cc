@@ -188,9 +188,11 @@ TEST_CASE("a healed fault goes on as if nothing had been", "[engine]") {
   const uint64_t address = machine.window.no_access().value() + 0x40;
   int faults = 0;
   uint64_t rip = 0;
+  uint32_t host_mxcsr = 0;
   machine.kernel.on_fault = [&](GuestThread&, const FaultInfo& fault, GuestRegisters& registers) {
     ++faults;
     rip = registers.rip;
+    asm volatile("stmxcsr %0" : "=m"(host_mxcsr));
     UseVectorState();
     void* const page = reinterpret_cast<void*>(fault.address.RoundDownToPage().value());
     return mprotect(page, mm::kPageSize, PROT_READ | PROT_WRITE) == 0 ? Disposition::kResume : Disposition::kEnd;
@@ -198,6 +200,7 @@ TEST_CASE("a healed fault goes on as if nothing had been", "[engine]") {
   machine.Run(guest_write_and_keep_state, address);
   CHECK(faults == 1);
   CHECK(rip == machine.window.code(guest_healed_write).value());
+  CHECK(host_mxcsr == 0x1f80);
   const uint64_t value = 0x0123456789abcdef;
   CHECK(*reinterpret_cast<uint64_t*>(address) == value);
   CHECK(machine.window.word(0x100) == value);
