@@ -13,6 +13,14 @@
 #include "platform/engine/layout.h"
 #include "test/platform/engine_test_machine.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZER_NEEDS_ADDRESS_SPACE
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZER_NEEDS_ADDRESS_SPACE
+#endif
+
 GUEST(exit);
 GUEST(call_for_ever);
 GUEST(spin);
@@ -268,7 +276,7 @@ TEST_CASE("there is an end to the slots, and it is an error", "[engine]") {
   CHECK(machine.kernel.ends == 1);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need address space themselves
+#if !defined(SANITIZER_NEEDS_ADDRESS_SPACE)
 TEST_CASE("a host without room for a thread is an error", "[engine]") {
   TestMachine machine;
   std::vector<std::unique_ptr<GuestThread>> threads;
