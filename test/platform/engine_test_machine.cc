@@ -36,8 +36,8 @@ TestWindow::TestWindow(GuestEngine& engine, Place place) {
   if (place == Place::kAnywhere) {
     memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   } else {
-    // One of them is free under each sanitizer.
-    for (const uint64_t base : {0x200000000000, 0x4000000000}) {
+    // ThreadSanitizer has room at the first (and stops at the second), AddressSanitizer at the second.
+    for (const uint64_t base : {0x4000000000, 0x200000000000}) {
       memory = mmap(reinterpret_cast<void*>(base), kSize, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
       if (memory != MAP_FAILED) break;
