@@ -1,4 +1,5 @@
-// Into guest code and out of it. Code here that runs with the guest's FS base touches neither the guest's stack nor thread-locals.
+// Into guest code and out of it. Code here that runs with the guest's FS base touches neither the guest's stack nor
+// thread-locals.
 //
 // Throughout: r11 = GuestContext*; on the way back from a system call, rax = its result.
 
@@ -9,7 +10,8 @@
 
 #define CTX(field) ZIRCONIA_CTX_##field(%r11)
 
-// On the host stack during a system call: SyscallArguments (number, eight arguments, pc), the guest's flags, GuestContext*.
+// On the host stack during a system call: SyscallArguments (number, eight arguments, pc), the guest's flags,
+// GuestContext*.
 #define FRAME_FLAGS 80
 #define FRAME_CONTEXT 88
 
@@ -197,7 +199,8 @@ HIDDEN(zirconia_engine_exit_iret_window_begin)
   iretq
 HIDDEN(zirconia_engine_exit_iret_window_end)
 
-// Attention is wanted on the way back from a system call. The callee-saved registers are the guest's; FS may be either's.
+// Attention is wanted on the way back from a system call. The callee-saved registers are the guest's; FS may be
+// either's.
 HIDDEN(zirconia_engine_exit_interrupted)
   mov CTX(HOST_FS), %rcx
   wrfsbase %rcx

@@ -2,7 +2,8 @@
 
   .text
   .balign 16
-// bool zirconia_engine_safe_copy(void* to, const void* from, size_t size): a fault at an instruction in [begin, end) goes on at `fault`.
+// bool zirconia_engine_safe_copy(void* to, const void* from, size_t size): a fault at an instruction in [begin, end)
+// goes on at `fault`.
 HIDDEN(zirconia_engine_safe_copy)
   mov %rdx, %rcx
 HIDDEN(zirconia_engine_safe_copy_begin)

@@ -1,5 +1,6 @@
-// Where the kernel delivers the engine's signals. A handler interrupts guest code with the guest's FS base, GS base and flags; nothing but
-// what is here may run before the host's are back. A guest thread is told by its alternate stack, which lies in the array of slots.
+// Where the kernel delivers the engine's signals. A handler interrupts guest code with the guest's FS base, GS base and
+// flags; nothing but what is here may run before the host's are back. A guest thread is told by its alternate stack,
+// which lies in the array of slots.
 
 #include "platform/engine/asm.h"
 #include "platform/engine/layout.h"
@@ -24,7 +25,8 @@
 
   .text
   .balign 16
-// (rdi: signal, rsi: siginfo_t*, rdx: ucontext_t*). Callee-saved registers are free: the frame holds the interrupted ones.
+// (rdi: signal, rsi: siginfo_t*, rdx: ucontext_t*). Callee-saved registers are free: the frame holds the interrupted
+// ones.
 HIDDEN(zirconia_engine_trap_handler)
   // The kernel leaves AC set.
   pushfq
@@ -63,8 +65,9 @@ HIDDEN(zirconia_engine_trap_handler)
   add $(ZIRCONIA_TRAP_SIZE + 8), %rsp
   ret
 
-// The interrupt signal. Host code only needs to find `attention` set on its way back, except in the few instructions between its look at
-// `attention` and the guest's first instruction, which are sent back to look again. Guest code is stopped like by a trap.
+// The interrupt signal. Host code only needs to find `attention` set on its way back, except in the few instructions
+// between its look at `attention` and the guest's first instruction, which are sent back to look again. Guest code is
+// stopped like by a trap.
 HIDDEN(zirconia_engine_interrupt_handler)
   mov %rsp, %rax
   sub zirconia_engine_slots(%rip), %rax

@@ -1,5 +1,6 @@
-// Guest programs of the engine's tests: position independent, copied into a window. Each starts with rdi = its data area, whose first word
-// is the engine's system call entry, and keeps that in rbx. System call 0 ends the thread, in these tests.
+// Guest programs of the engine's tests: position independent, copied into a window. Each starts with rdi = its data
+// area, whose first word is the engine's system call entry, and keeps that in rbx. System call 0 ends the thread, in
+// these tests.
 
 #define DATA(offset) (offset)(%rbx)
 
@@ -104,7 +105,8 @@ PROGRAM call_with_eight_arguments
   mov %rax, DATA(0x178)
   EXIT
 
-// A system call (1) with the direction and alignment-check flags set, flush-to-zero, round-up and unmasked x87 exceptions.
+// A system call (1) with the direction and alignment-check flags set, flush-to-zero, round-up and unmasked x87
+// exceptions.
 PROGRAM call_with_odd_state
   mov %rdi, %rbx
   movl $0xdfc0, DATA(0x80)
@@ -310,7 +312,8 @@ PROGRAM spin
   incq DATA(0x100)
   jmp 1b
 
-// A system call (1) that must answer 0x4321 and keep what must be kept, in a program with rsp in r15 and a number in r14.
+// A system call (1) that must answer 0x4321 and keep what must be kept, in a program with rsp in r15 and a number in
+// r14.
 .macro CHECKED_CALL failed
   mov $0x77, %r12d
   mov $0x88, %r13d
@@ -356,7 +359,8 @@ PROGRAM work_for_ever
   CALL_KERNEL 2
   ud2
 
-// Goes every way through the engine that there is for a system call, then spins, counting in DATA(0x100); call 2 if anything goes wrong.
+// Goes every way through the engine that there is for a system call, then spins, counting in DATA(0x100); call 2 if
+// anything goes wrong.
 PROGRAM tour
   BEGIN_CHECKED_CALLS
   CHECKED_CALL 3f
