@@ -7,24 +7,8 @@
 namespace zirconia::platform {
 
 using mm::ByteSize;
-using mm::PageCount;
 using mm::VirtAddr;
 using mm::VirtRange;
-
-HostMapping HostMapping::Of(const mm::Translation& translation, VirtAddr address) {
-  return HostMapping{translation.first_frame, translation.protection}.Advanced(address - translation.range.base);
-}
-
-HostMapping HostMapping::Advanced(ByteSize distance) const {
-  HostMapping further = *this;
-  if (first_frame.has_value()) further.first_frame = *first_frame + PageCount::Of(distance);
-  return further;
-}
-
-HostExtent HostExtent::CutTo(VirtRange part) const {
-  const VirtRange cut = range.Intersect(part);
-  return {cut, mapping.Advanced(cut.base - range.base)};
-}
 
 HostMappings::HostMappings(VirtRange window) : window_(window) { extents_.emplace(window.base, HostMapping()); }
 
@@ -37,27 +21,30 @@ HostMappings::Tree::const_iterator HostMappings::At(VirtAddr address) const {
   return std::prev(extents_.upper_bound(address));
 }
 
-void HostMappings::SplitAt(VirtAddr address) {
-  if (address == window_.end()) return;
-  const auto it = At(address);
-  if (it->first != address) extents_.emplace(address, it->second.Advanced(address - it->first));
+HostMappings::Tree::iterator HostMappings::SplitAt(VirtAddr address) {
+  if (address == window_.end()) return extents_.end();
+  const auto it = std::prev(extents_.upper_bound(address));
+  if (it->first == address) return it;
+  return extents_.emplace_hint(std::next(it), address, it->second.Advanced(address - it->first));
 }
 
-void HostMappings::JoinAt(VirtAddr address) {
-  const auto it = extents_.find(address);
-  if (it == extents_.end() || it == extents_.begin()) return;
+HostMappings::Tree::iterator HostMappings::Join(Tree::iterator it) {
+  if (it == extents_.end() || it == extents_.begin()) return it;
   const auto before = std::prev(it);
-  if (before->second.Advanced(it->first - before->first) == it->second) extents_.erase(it);
+  if (before->second.Advanced(it->first - before->first) != it->second) return it;
+  return std::prev(extents_.erase(it));
 }
 
 void HostMappings::Set(VirtRange range, HostMapping mapping) {
-  SplitAt(range.base);
   SplitAt(range.end());
-  const auto first = extents_.find(range.base);
-  first->second = mapping;
-  extents_.erase(std::next(first), extents_.lower_bound(range.end()));
-  JoinAt(range.end());
-  JoinAt(range.base);
+  auto it = SplitAt(range.base);
+  it->second = mapping;
+  auto next = std::next(it);
+  if (next != extents_.end() && next->first < range.end())
+    next = extents_.erase(next, extents_.lower_bound(range.end()));
+  it = next == extents_.end() ? std::prev(extents_.end()) : std::prev(next);
+  it = Join(it);
+  if (std::next(it) != extents_.end()) Join(std::next(it));
 }
 
 HostExtent HostMappings::Find(VirtAddr address) const { return ToExtent(At(address)); }
@@ -69,14 +56,19 @@ void HostMappings::ForEach(VirtRange range, absl::FunctionRef<bool(const HostExt
   }
 }
 
+bool HostMappings::IsReserved(VirtRange range) const {
+  const HostExtent e = Find(range.base);
+  return e.mapping.reserved() && range.end() <= e.range.end();
+}
+
 VirtRange HostMappings::HullOfMapped(VirtRange range) const {
-  VirtRange hull{range.base, ByteSize(0)};
-  ForEach(range, [&hull](const HostExtent& e) {
-    if (e.mapping.reserved()) return true;
-    hull = VirtRange::FromTo(hull.empty() ? e.range.base : hull.base, e.range.end());
-    return true;
-  });
-  return hull;
+  if (range.empty()) return range;
+  // No two neighbours are both reserved, so only the ends can be.
+  const HostExtent first = Find(range.base);
+  const VirtAddr begin = first.mapping.reserved() ? first.range.end() : range.base;
+  if (begin >= range.end()) return {range.base, ByteSize(0)};
+  const HostExtent last = Find(range.end() - ByteSize(1));
+  return VirtRange::FromTo(begin, last.mapping.reserved() ? last.range.base : range.end());
 }
 
 VirtRange HostMappings::WidenToExtents(VirtRange range) const {

@@ -20,12 +20,17 @@ struct HostMapping {
   mm::Protection protection;
 
   // What `translation` asks for at `address`, which lies in its range.
-  static HostMapping Of(const mm::Translation& translation, mm::VirtAddr address);
+  static HostMapping Of(const mm::Translation& translation, mm::VirtAddr address) {
+    return HostMapping{translation.first_frame, translation.protection}.Advanced(address - translation.range.base);
+  }
 
   bool accessible() const { return !protection.none(); }
   bool reserved() const { return !first_frame.has_value() && protection.none(); }
   // The mapping `distance` bytes further on.
-  HostMapping Advanced(mm::ByteSize distance) const;
+  HostMapping Advanced(mm::ByteSize distance) const {
+    if (!first_frame.has_value()) return *this;
+    return {*first_frame + mm::PageCount::Of(distance), protection};
+  }
   friend bool operator==(const HostMapping&, const HostMapping&) = default;
 };
 
@@ -34,7 +39,10 @@ struct HostExtent {
   mm::VirtRange range;
   HostMapping mapping;
   // The part of it within `part`, which it overlaps.
-  HostExtent CutTo(mm::VirtRange part) const;
+  HostExtent CutTo(mm::VirtRange part) const {
+    const mm::VirtRange cut = range.Intersect(part);
+    return {cut, mapping.Advanced(cut.base - range.base)};
+  }
   friend bool operator==(const HostExtent&, const HostExtent&) = default;
 };
 
@@ -57,6 +65,9 @@ class HostMappings {
   // false. `visit` must not change the map.
   void ForEach(mm::VirtRange range, absl::FunctionRef<bool(const HostExtent&)> visit) const;
 
+  // Whether nothing but the reservation stands in `range` (not empty).
+  bool IsReserved(mm::VirtRange range) const;
+
   // The smallest range that holds everything in `range` that isn't reserved; empty where all is.
   mm::VirtRange HullOfMapped(mm::VirtRange range) const;
 
@@ -73,9 +84,10 @@ class HostMappings {
 
   HostExtent ToExtent(Tree::const_iterator it) const;
   Tree::const_iterator At(mm::VirtAddr address) const;
-  void SplitAt(mm::VirtAddr address);
-  // Joins the extent that begins at `address` to the one before it, if they can be one.
-  void JoinAt(mm::VirtAddr address);
+  // Makes an extent begin at `address`; returns it, or the end where `address` is the window's end.
+  Tree::iterator SplitAt(mm::VirtAddr address);
+  // Joins the extent at `it` to the one before it, if they can be one; returns the one that then holds it.
+  Tree::iterator Join(Tree::iterator it);
 
   const mm::VirtRange window_;
   Tree extents_;  // by first address; each ends where the next begins

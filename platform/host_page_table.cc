@@ -79,7 +79,7 @@ absl::StatusOr<mm::PageTable::Reservation> HostPageTable::Prepare(absl::Span<con
     absl::MutexLock lock(&mutex_);
     for (const PageTableEdit& edit : edits) {
       if (OnlyTakesAway(edit) || edit.range.empty()) continue;
-      if (!remapper_.mappings().HullOfMapped(edit.range).empty()) units += 2;
+      if (!remapper_.mappings().IsReserved(edit.range)) units += 2;
     }
   }
   while (!budget_.TryCharge(units)) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "platform/host_files.h"
@@ -52,7 +53,7 @@ bool Remapper::Map(VirtRange range, const HostMapping& target) {
   if (target.first_frame.has_value()) {
     result = host_.Mmap(range.base.value(), range.size.value(), HostProtection(target.protection),
                         MAP_SHARED | MAP_FIXED, file_.fd(), target.first_frame->offset().value());
-  } else if (mappings_.HullOfMapped(range).empty()) {
+  } else if (mappings_.IsReserved(range)) {
     result.error = host_.Mprotect(range.base.value(), range.size.value(), HostProtection(target.protection)).error;
   } else {
     result = host_.Mmap(range.base.value(), range.size.value(), HostProtection(target.protection),
@@ -68,7 +69,7 @@ bool Remapper::Map(VirtRange range, const HostMapping& target) {
 }
 
 bool Remapper::Protect(VirtRange range, mm::Protection protection) {
-  std::vector<HostExtent> mapped;
+  absl::InlinedVector<HostExtent, 4> mapped;
   mappings_.ForEach(range, [&mapped](const HostExtent& e) {
     if (!e.mapping.reserved()) mapped.push_back(e);
     return true;
