@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 struct zirconia_vdso_constants {
-  uint64_t
-      syscall_entry; /* where system calls jump to (platform/guest_engine.h); 0: they use the syscall instruction */
+  /* Where system calls jump to (platform/guest_engine.h); 0: they use the syscall instruction. */
+  uint64_t syscall_entry;
   uint64_t page_size;
   uint64_t physmem; /* bytes of the simulated machine's memory */
   uint64_t ticks_per_second;
