@@ -1,6 +1,7 @@
 #include "mm/address_space.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -225,6 +226,37 @@ absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr 
   length = std::min(length, mapping->range.end() - address);
   absl::MutexLock vmo_lock(&mapping->vmo->mutex());
   return mapping->vmo->PinLocked(mapping->OffsetOf(address), length, access);
+}
+
+absl::StatusOr<ByteSize> AddressSpace::CopyPiece(VirtAddr address, ByteSize length, Access access,
+                                                 absl::FunctionRef<void(std::byte*, size_t)> copy) {
+  length = std::min(length, kMostCopied);
+  if (length == ByteSize(0)) return length;
+  absl::ReaderMutexLock lock(&mutex_);
+  VmMapping* const mapping = FindMapping(address);
+  if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
+  if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("the mapping doesn't permit it");
+  length = std::min(length, mapping->range.end() - address);
+  absl::MutexLock vmo_lock(&mapping->vmo->mutex());
+  const auto piece = mapping->vmo->PieceAt(mapping->OffsetOf(address), length, access);
+  if (!piece.ok()) return piece.status();
+  copy(piece->frames.empty() ? nullptr : mapping->vmo->DataOf(*piece), piece->size.value());
+  return piece->size;
+}
+
+absl::StatusOr<ByteSize> AddressSpace::CopyIn(VirtAddr address, absl::Span<std::byte> to) {
+  return CopyPiece(address, ByteSize(to.size()), Access::kRead, [&](std::byte* data, size_t n) {
+    if (data != nullptr) {
+      std::memcpy(to.data(), data, n);
+    } else {
+      std::memset(to.data(), 0, n);
+    }
+  });
+}
+
+absl::StatusOr<ByteSize> AddressSpace::CopyOut(VirtAddr address, absl::Span<const std::byte> from) {
+  return CopyPiece(address, ByteSize(from.size()), Access::kWrite,
+                   [&](std::byte* data, size_t n) { std::memcpy(data, from.data(), n); });
 }
 
 std::vector<RegionInfo> AddressSpace::Regions() const {

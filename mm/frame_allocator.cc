@@ -69,9 +69,18 @@ struct FrameAllocator::Impl {
     const uint64_t span = surroundings.before.value() + wanted.value() + surroundings.after.value();
     const unsigned order = std::min(most_order, CeilLog2(span));
     auto block = free.SmallestBlock(order);
-    if (!block) block = free.LargestBlock();
+    if (!block) {
+      block = free.LargestBlock();
+      // What is free below it continues it, as what is above does.
+      while (block->count < wanted && block->first.value() > 0) {
+        const auto below = free.BlockOf(block->first - PageCount(1));
+        if (!below) break;
+        block->count += below->count;
+        block->first = below->first;
+      }
+    }
     // Owners that are larger than the block take the place in it that their place in themselves has modulo its size.
-    const uint64_t size = std::min(block->count.value(), uint64_t{1} << order);
+    const uint64_t size = std::bit_floor(std::min(block->count.value(), uint64_t{1} << order));
     uint64_t lead = surroundings.before.value() & (size - 1);
     if (lead + wanted.value() > block->count.value()) {
       lead = block->count > wanted ? block->count.value() - wanted.value() : 0;

@@ -153,13 +153,13 @@ absl::StatusOr<PinnedBytes> VmObject::Pin(ByteSize offset, ByteSize length, Acce
   return PinLocked(offset, length, access);
 }
 
-absl::StatusOr<PinnedBytes> VmObject::PinLocked(ByteSize offset, ByteSize length, Access access) {
+absl::StatusOr<VmObject::Piece> VmObject::PieceAt(ByteSize offset, ByteSize length, Access access) {
   if (offset >= end_.offset()) return Outside();
   length = std::min(length, end_.offset() - offset);
   const PageIndex page = PageIndex::Of(offset);
   const PageIndex end = EndOf(offset + length);
   auto run = pages_.FindFrom(page);
-  PinnedBytes piece;
+  Piece piece;
   if (!run || run->first > page) {
     const PageIndex stretch_end = run ? std::min(run->first, end) : end;
     if (access != Access::kWrite) {
@@ -170,12 +170,22 @@ absl::StatusOr<PinnedBytes> VmObject::PinLocked(ByteSize offset, ByteSize length
     if (!committed.ok()) return committed.status();
     run = *committed;
   }
-  const PageRun part = run->Cut(page, end);
-  const ByteSize in_page = offset - page.offset();
-  piece.pin = frames_.Pin(part.frames);
-  piece.data = frames_.memory().data(part.frames.first) + in_page.value();
-  piece.size = std::min(length, part.count().bytes() - in_page);
+  piece.frames = run->Cut(page, end).frames;
+  piece.in_frame = offset - page.offset();
+  piece.size = std::min(length, piece.frames.count.bytes() - piece.in_frame);
   return piece;
+}
+
+absl::StatusOr<PinnedBytes> VmObject::PinLocked(ByteSize offset, ByteSize length, Access access) {
+  const auto piece = PieceAt(offset, length, access);
+  if (!piece.ok()) return piece.status();
+  PinnedBytes pinned;
+  pinned.size = piece->size;
+  if (!piece->frames.empty()) {
+    pinned.pin = frames_.Pin(piece->frames);
+    pinned.data = DataOf(*piece);
+  }
+  return pinned;
 }
 
 std::optional<FrameNumber> VmObject::Hint(PageIndex page) const {
@@ -199,30 +209,31 @@ absl::StatusOr<PageRun> VmObject::CommitStretch(PageIndex first, PageCount wante
 }
 
 absl::Status VmObject::CommitLocked(PageIndex begin, PageIndex end, std::vector<PageRun>* added) {
-  std::vector<std::pair<PageIndex, PageIndex>> gaps;
-  PageCount missing;
-  pages_.ForEachGap(begin, end, [&](PageIndex from, PageIndex to) {
-    gaps.emplace_back(from, to);
-    missing += to - from;
-  });
-  if (gaps.empty()) return absl::OkStatus();
-  const PageIndex first = gaps.front().first;
-  auto frames =
-      frames_.Allocate(missing, Hint(first), {first - PageIndex(0), end_ - first - std::min(missing, end_ - first)});
-  if (!frames.ok()) return frames.status();
-  auto source = frames->begin();
-  for (auto [from, to] : gaps) {
-    TakeOutZeros(from, to, nullptr);
-    while (from < to) {
-      const PageCount n = std::min(to - from, source->count);
-      const PageRun run{from, {source->first, n}};
-      pages_.Insert(run);
-      if (added != nullptr) added->push_back(run);
-      from = run.end();
-      *source = {source->first + n, source->count - n};
-      if (source->empty()) ++source;
+  // Each gap is filled from where its neighbours would continue, so that runs grow together; the page list changes when
+  // all are had.
+  std::vector<PageRun> filled;
+  absl::Status status;
+  pages_.ForEachGap(begin, end, [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!status.ok()) return;
+    auto frames = frames_.Allocate(to - from, Hint(from), {from - PageIndex(0), end_ - to});
+    if (!frames.ok()) {
+      status = frames.status();
+      return;
     }
+    for (const FrameRun run : *frames) {
+      filled.push_back({from, run});
+      from = from + run.count;
+    }
+  });
+  if (!status.ok()) {
+    for (const PageRun& run : filled) frames_.Free(run.frames);
+    return status;
   }
+  for (const PageRun& run : filled) {
+    pages_.Insert(run);
+    TakeOutZeros(run.first, run.end(), nullptr);
+  }
+  if (added != nullptr) *added = std::move(filled);
   return absl::OkStatus();
 }
 

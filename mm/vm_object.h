@@ -125,6 +125,18 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // Takes the pages of [begin, end) out of the VMO and of every mapping. The caller frees `freed` when it has dropped
   // the lock.
   void DecommitLocked(PageIndex begin, PageIndex end, FreedFrames& freed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The first piece of a range of bytes, as `Pin` pins it: the frames from the one that holds its first byte on, none
+  // where it is zeros.
+  struct Piece {
+    FrameRun frames;
+    ByteSize in_frame;  // where in the first frame it begins
+    ByteSize size;
+  };
+  absl::StatusOr<Piece> PieceAt(ByteSize offset, ByteSize length, Access access) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::byte* DataOf(const Piece& piece) const {
+    return frames_.memory().data(piece.frames.first) + piece.in_frame.value();
+  }
   absl::StatusOr<PinnedBytes> PinLocked(ByteSize offset, ByteSize length, Access access)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
