@@ -50,7 +50,7 @@ struct guest_tls_template {
   const void* image;
   size_t file_size;
   size_t memory_size;
-  size_t alignment;  // at least that of the control block
+  size_t alignment;
 };
 extern struct guest_tls_template guest_tls;
 

@@ -119,6 +119,8 @@ int memcmp(const void* a_, const void* b_, size_t n) {
   return 0;
 }
 
+int bcmp(const void* a, const void* b, size_t n) { return memcmp(a, b, n); }
+
 // The bytes equal to v among the aligned 16 at p, as a mask. Aligned reads don't cross into another page.
 static inline unsigned matches(const char* p, __m128i v) {
   return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128((const __m128i*)p), v));

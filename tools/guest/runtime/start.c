@@ -239,13 +239,12 @@ static void guest_thread_init(void) {
 
 static void find_tls(uintptr_t bias) {
   const Elf64_Phdr* segments = (const Elf64_Phdr*)((uintptr_t)&__ehdr_start + __ehdr_start.e_phoff);
-  guest_tls.alignment = _Alignof(max_align_t);
   for (int i = 0; i < __ehdr_start.e_phnum; ++i) {
     if (segments[i].p_type != PT_TLS) continue;
     guest_tls.image = (const void*)(bias + segments[i].p_vaddr);
     guest_tls.file_size = segments[i].p_filesz;
     guest_tls.memory_size = segments[i].p_memsz;
-    if (segments[i].p_align > guest_tls.alignment) guest_tls.alignment = segments[i].p_align;
+    if (segments[i].p_align > 1) guest_tls.alignment = segments[i].p_align;
   }
 }
 
