@@ -36,22 +36,39 @@ size_t ForEachPiece(uint64_t address, size_t size, absl::Status* why, Pin pin, S
 
 }  // namespace
 
+// Short copies, which most arguments of system calls are, are made under the locks; long ones pin and don't hold any.
+
 zx_status_t GuestMemory::CopyIn(void* to, uint64_t from, size_t size) {
+  auto* const out = static_cast<std::byte*>(to);
   absl::Status why;
+  const bool is_short = mm::ByteSize(size) <= mm::AddressSpace::kMostCopied && from + size >= from;
+  for (size_t done = 0; is_short;) {
+    if (done == size) return ZX_OK;
+    const auto n = aspace_->CopyIn(mm::VirtAddr(from + done), absl::MakeSpan(out + done, size - done));
+    if (!n.ok()) return UserFault(n.status());
+    done += n->value();
+  }
   const size_t done = ForEachPiece(
       from, size, &why, [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->Pin(a, n, mm::Access::kRead); },
       [&](const std::byte* data, size_t at, size_t n) {
-        auto* out = static_cast<std::byte*>(to) + at;
-        data != nullptr ? std::memcpy(out, data, n) : std::memset(out, 0, n);
+        data != nullptr ? std::memcpy(out + at, data, n) : std::memset(out + at, 0, n);
       });
   return done == size ? ZX_OK : UserFault(why);
 }
 
 zx_status_t GuestMemory::CopyOut(uint64_t to, const void* from, size_t size) {
+  const auto* const in = static_cast<const std::byte*>(from);
   absl::Status why;
+  const bool is_short = mm::ByteSize(size) <= mm::AddressSpace::kMostCopied && to + size >= to;
+  for (size_t done = 0; is_short;) {
+    if (done == size) return ZX_OK;
+    const auto n = aspace_->CopyOut(mm::VirtAddr(to + done), absl::MakeSpan(in + done, size - done));
+    if (!n.ok()) return UserFault(n.status());
+    done += n->value();
+  }
   const size_t done = ForEachPiece(
       to, size, &why, [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->Pin(a, n, mm::Access::kWrite); },
-      [&](std::byte* data, size_t at, size_t n) { std::memcpy(data, static_cast<const std::byte*>(from) + at, n); });
+      [&](std::byte* data, size_t at, size_t n) { std::memcpy(data, in + at, n); });
   return done == size ? ZX_OK : UserFault(why);
 }
 

@@ -38,11 +38,6 @@ void VmObject::set_name(std::string name) {
   name_ = std::move(name);
 }
 
-ByteSize VmObject::size() const {
-  absl::MutexLock lock(&mutex_);
-  return end_.offset();
-}
-
 PageCount VmObject::committed_pages() const {
   absl::MutexLock lock(&mutex_);
   return pages_.size();
@@ -73,6 +68,7 @@ absl::Status VmObject::Resize(ByteSize size) {
   FreedFrames freed;
   absl::MutexLock lock(&mutex_);
   const PageIndex old_end = std::exchange(end_, EndOf(size));
+  size_.store(end_.value(), std::memory_order_release);
   if (end_ >= old_end) return absl::OkStatus();
   TakeOut(end_, old_end);
   pages_.Remove(end_, old_end, [&](PageRun run) { freed.Add(frames_, run.frames); });

@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <string>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -72,7 +72,8 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   std::string name() const ABSL_LOCKS_EXCLUDED(mutex_);
   void set_name(std::string name) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  ByteSize size() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What it was last set to; takes no lock.
+  ByteSize size() const { return PageIndex(size_.load(std::memory_order_acquire)).offset(); }
   PageCount committed_pages() const ABSL_LOCKS_EXCLUDED(mutex_);
   size_t mapping_count() const ABSL_LOCKS_EXCLUDED(mutex_);  // live mappings
   // Address spaces that hold at least one mapping of it (ZX_INFO_VMO's share_count).
@@ -148,7 +149,8 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   void NoteZeros(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
  private:
-  VmObject(FrameAllocator& frames, PageIndex end, bool resizable) : frames_(frames), resizable_(resizable), end_(end) {}
+  VmObject(FrameAllocator& frames, PageIndex end, bool resizable)
+      : frames_(frames), resizable_(resizable), end_(end), size_(end.value()) {}
 
   bool IsInside(ByteSize offset, ByteSize length) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The frame at which `page` would continue the nearest run.
@@ -164,6 +166,7 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   std::atomic<uint64_t> user_id_{0};
   std::string name_ ABSL_GUARDED_BY(mutex_);
   PageIndex end_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<uint64_t> size_;  // end_, for readers without the lock; written with it
   PageList pages_ ABSL_GUARDED_BY(mutex_);
   MappingIndex mappings_ ABSL_GUARDED_BY(mutex_);
   size_t zero_mappings_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, the ones that may show zeros

@@ -1,5 +1,6 @@
 // Events, futexes, time, randomness, the console.
 #include <sys/random.h>
+#include <zircon/syscalls/exception.h>
 #include <zircon/syscalls/log.h>
 #include <zircon/syscalls/object.h>
 
@@ -54,19 +55,21 @@ zx_status_t nanosleep(const Caller& caller, zx_time_t deadline) {
 }
 
 void cprng_draw(const Caller& caller, UserPtr<void> buffer, size_t size) {
-  if (size > ZX_CPRNG_DRAW_MAX_LEN) {
-    caller.process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL);
-    return;
-  }
   std::array<std::byte, ZX_CPRNG_DRAW_MAX_LEN> random{};
-  for (size_t done = 0; done < size;) {
+  bool given = size <= random.size();
+  for (size_t done = 0; given && done < size;) {
     const ssize_t n = getrandom(random.data() + done, size - done, 0);
     if (n > 0) done += static_cast<size_t>(n);
   }
-  // This call can't report an error: a bad buffer ends the process, as Zircon does.
-  if (buffer.as<std::byte>().WriteArray(caller.memory, random.data(), size) != ZX_OK) {
-    caller.process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL);
-  }
+  given = given && buffer.as<std::byte>().WriteArray(caller.memory, random.data(), size) == ZX_OK;
+  if (given) return;
+  // This call can't report an error, and a guest that goes on without its random bytes is worse than none.
+  CrashReport report;
+  report.type = ZX_EXCP_FATAL_PAGE_FAULT;
+  report.address = mm::VirtAddr(buffer.address());
+  report.access = mm::Access::kWrite;
+  report.status = ZX_ERR_INVALID_ARGS;
+  caller.kernel.KillByException(caller.thread, std::move(report));
 }
 
 zx_status_t debug_write(const Caller& caller, UserPtr<const char> buffer, size_t size) {

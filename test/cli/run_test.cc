@@ -1,0 +1,178 @@
+// zirconia run, as people use it.
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "test/support/command.h"
+
+namespace zirconia::test {
+namespace {
+
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
+
+std::string Guest(const std::string& name) { return std::string(ZIRCONIA_GUESTS) + "/" + name; }
+
+// zirconia run OPTIONS...
+CommandResult Run(std::vector<std::string> words) {
+  words.insert(words.begin(), {ZIRCONIA_PROGRAM, "run"});
+  return RunCommand(words);
+}
+
+TEST_CASE("a guest gets its arguments, writes to the console, and gives its exit code", "[cli]") {
+  const CommandResult r = Run({Guest("hello"), "one", "--two", "three four"});
+  CHECK(r.exit_code == 3);
+  CHECK_THAT(r.out, StartsWith("hello, world\n"));
+  CHECK_THAT(r.out,
+             Contains("argument 1: one\n") && Contains("argument 2: --two\n") && Contains("argument 3: three four\n"));
+  CHECK(r.err.empty());
+}
+
+TEST_CASE("a program linked for a fixed address runs in a low window", "[cli]") {
+  const CommandResult r = Run({"--maps", Guest("hello_fixed"), "x"});
+  CHECK(r.exit_code == 1);
+  CHECK_THAT(r.out, Contains("argument 1: x\n"));
+  CHECK_THAT(r.err, Contains("0x000000400000"));
+}
+
+TEST_CASE("constructors, exit functions and unfinished lines come out in their order", "[cli]") {
+  const CommandResult r = Run({Guest("exit_code"), "42"});
+  CHECK(r.exit_code == 42);
+  CHECK(r.out ==
+        "constructor\nno newline at the endregistered second, runs first\nregistered first, runs last\ndestructor\n");
+}
+
+TEST_CASE("the console is standard output, byte for byte", "[cli]") {
+  std::string expected;
+  for (int c = 0; c < 256; ++c) expected.push_back(static_cast<char>(c));
+  expected.push_back('\n');
+  for (int i = 0; i < 300000; ++i) expected.push_back(static_cast<char>('a' + i % 26));
+  expected.push_back('\n');
+  for (int i = 0; i < 1000; ++i) expected += "line " + std::to_string(i) + "\n";
+  const CommandResult r = Run({Guest("console")});
+  CHECK(r.exit_code == 0);
+  CHECK((r.out == expected));
+  CHECK(r.err.empty());
+}
+
+TEST_CASE("guests that check behaviours find all of them", "[cli]") {
+  const std::string name = GENERATE(as<std::string>(), "memory", "threads", "library", "malloc", "bad_pointers");
+  CAPTURE(name);
+  const CommandResult r = Run({Guest(name)});
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 0);
+  CHECK(r.signal == 0);
+  CHECK_THAT(r.out, !Contains("FAIL"));
+}
+
+TEST_CASE("guests that check behaviours find all of them when memory is realized at once", "[cli]") {
+  const std::string policy = GENERATE(as<std::string>(), "map", "populate");
+  CAPTURE(policy);
+  const CommandResult r = Run({"--realize=" + policy, "--seed", "17", Guest("memory")});
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 0);
+}
+
+TEST_CASE("a guest that misbehaves ends as Zircon would have it, with a report, and harms nothing else", "[cli]") {
+  struct Case {
+    std::string guest;
+    std::string exception;
+    std::string detail;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"crash_null", "ZX_EXCP_FATAL_PAGE_FAULT", "reading address 0x0"},
+      {"crash_jump", "ZX_EXCP_FATAL_PAGE_FAULT", "executing address 0x1234000"},
+      {"crash_stack", "ZX_EXCP_FATAL_PAGE_FAULT", "nothing is mapped there (ZX_ERR_NOT_FOUND)"},
+      {"crash_write_code", "ZX_EXCP_FATAL_PAGE_FAULT", "in a r-x mapping"},
+      {"crash_run_data", "ZX_EXCP_FATAL_PAGE_FAULT", "in a rw- mapping"},
+      {"crash_vmo_end", "ZX_EXCP_FATAL_PAGE_FAULT", "ZX_ERR_OUT_OF_RANGE"},
+      {"crash_syscall", "ZX_EXCP_POLICY_ERROR", "ZX_EXCP_POLICY_CODE_BAD_SYSCALL"},
+      {"crash_int80", "ZX_EXCP_POLICY_ERROR", "ZX_EXCP_POLICY_CODE_BAD_SYSCALL"},
+      {"crash_undefined", "ZX_EXCP_UNDEFINED_INSTRUCTION", "main"},
+      {"crash_abort", "ZX_EXCP_UNDEFINED_INSTRUCTION", "abort"},
+      {"crash_breakpoint", "ZX_EXCP_SW_BREAKPOINT", "main"},
+      {"crash_divide", "ZX_EXCP_GENERAL", "(processor exception 0)"},
+      {"crash_noncanonical", "ZX_EXCP_GENERAL", "(processor exception 13)"},
+      {"crash_privileged", "ZX_EXCP_GENERAL", "(processor exception 13)"},
+      {"crash_random_pointer", "ZX_EXCP_FATAL_PAGE_FAULT", "writing address 0x1000"},
+      {"crash_segment_registers", "ZX_EXCP_FATAL_PAGE_FAULT", ""},
+  }));
+  CAPTURE(c.guest);
+  const CommandResult r = Run({Guest(c.guest)});
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 139);
+  CHECK(r.signal == 0);
+  CHECK_FALSE(r.timed_out);
+  CHECK_THAT(r.err, Contains(c.exception) && Contains(c.detail) && Contains("backtrace:") && Contains("rip 0x"));
+  CHECK_THAT(r.out, !Contains("it came back"));
+  if (c.guest == "crash_abort") CHECK(r.out == "about to abort");
+}
+
+TEST_CASE("a VMO holds the file that it was made from", "[cli]") {
+  std::string content(1'000'003, '\0');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7 + i / 251);
+  const TemporaryFile file(content);
+  const CommandResult ours = Run({"--vmo", "file=" + file.path(), Guest("hash")});
+  CAPTURE(ours.err);
+  REQUIRE(ours.exit_code == 0);
+  const CommandResult theirs = RunCommand({"xxhsum", "-H1", file.path()});
+  REQUIRE(theirs.exit_code == 0);
+  CHECK(ours.out.substr(0, 16) == theirs.out.substr(0, 16));
+}
+
+TEST_CASE("a machine's memory is as large as was asked for", "[cli]") {
+  const CommandResult r = Run({"--memory", "64M", Guest("hello")});
+  CHECK_THAT(r.out, Contains("64 MiB of memory"));
+}
+
+TEST_CASE("a trace shows each call with its arguments, its result and what it gave back", "[cli]") {
+  const CommandResult r = Run({"--trace", Guest("memory")});
+  CHECK(r.exit_code == 0);
+  CHECK_THAT(r.err, Contains("zx_vmo_create(size=") && Contains(" = ZX_OK {out: 0x") &&
+                        Contains("zx_process_exit(retcode=0)"));
+}
+
+TEST_CASE("statistics count what happened, for people and for machines", "[cli]") {
+  const CommandResult text = Run({"--stats", Guest("hello")});
+  CHECK_THAT(text.err, Contains("zx_debug_write") && Contains("faults") && Contains("mmap") && Contains("frames"));
+  const CommandResult r = Run({"--stats=json", Guest("hello")});
+  const auto json = nlohmann::json::parse(r.err);
+  CHECK(json["syscalls"]["by_name"]["zx_process_exit"] == 1);
+  CHECK(json["faults"].get<int>() > 0);
+  CHECK(json["host_calls"]["by_kind"]["mmap"].get<int>() > 0);
+  CHECK(json["mappings"].get<int>() > 3);
+  CHECK(json["host_mappings"]["alive"].get<int>() > 0);
+  CHECK(json["frames"]["used"].get<int>() > 0);
+}
+
+TEST_CASE("errors of use are one line that names what was wrong, and exit status 2", "[cli]") {
+  const TemporaryFile text("not a program\n");
+  struct Case {
+    std::vector<std::string> words;
+    std::string names;
+  };
+  const std::vector<Case> cases = {
+      {{}, "PROGRAM"},
+      {{"/nonexistent/program"}, "/nonexistent/program"},
+      {{"/"}, "regular file"},
+      {{text.path()}, "ELF"},
+      {{ZIRCONIA_PROGRAM}, "dynamically linked"},
+      {{"--no-such-option", Guest("hello")}, "--no-such-option"},
+      {{"--memory", "much", Guest("hello")}, "much"},
+      {{"--memory", "0", Guest("hello")}, "--memory"},
+      {{"--vmo", "nofile", Guest("hello")}, "NAME=FILE"},
+      {{"--vmo", "a=/nonexistent", Guest("hello")}, "/nonexistent"},
+      {{"--realize=never", Guest("hello")}, "never"},
+      {{"--memory", "40K", Guest("hello")}, "hello"},
+  };
+  for (const Case& c : cases) {
+    const CommandResult r = Run(c.words);
+    CAPTURE(c.names, r.err);
+    CHECK(r.exit_code == 2);
+    CHECK(r.out.empty());
+    CHECK_THAT(r.err, StartsWith("zirconia: ") && Contains(c.names));
+    CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 1);
+  }
+}
+
+}  // namespace
+}  // namespace zirconia::test
