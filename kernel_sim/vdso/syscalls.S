@@ -13,8 +13,8 @@ zirconia_vdso_constants:
         .global constants
         .set constants, zirconia_vdso_constants
 
-// Into the kernel, the number in eax: where the engine gives an entry, a jump to it with the return address in rcx; else the
-// instruction. Both come back to the next instruction, the result in rax, rcx and r11 lost.
+// Into the kernel, the number in eax: where the engine gives an entry, a jump to it with the return address in rcx;
+// else the instruction. Both come back to the next instruction, the result in rax, rcx and r11 lost.
 .macro ENTER_KERNEL number
         mov     $\number, %eax
         mov     constants(%rip), %r11
@@ -27,8 +27,8 @@ zirconia_vdso_constants:
 .Lback\@:
 .endm
 
-// From the C calling convention to the kernel's: the fourth argument moves from rcx to r10, the seventh and eighth from the stack
-// to r12 and r13, which are the caller's and put back.
+// From the C calling convention to the kernel's: the fourth argument moves from rcx to r10, the seventh and eighth from
+// the stack to r12 and r13, which are the caller's and put back.
 .macro VDSO_FUNCTION name number count
         .balign 16
         .global \name

@@ -6,24 +6,24 @@
 #include <random>
 #include <string>
 
+// The runtime's guest_sink and guest_format (tools/guest/runtime/internal.h).
 extern "C" {
-struct guest_sink {
-  void (*put)(guest_sink* sink, const char* bytes, size_t n);
+struct GuestSink {
+  void (*put)(GuestSink* sink, const char* bytes, size_t n);
 };
-int guest_format(guest_sink* sink, const char* format, va_list arguments);
+int guest_format(GuestSink* sink, const char* format, va_list arguments);
 }
 
 namespace {
 
 struct StringSink {
-  guest_sink base;
+  GuestSink base;
   std::string text;
 };
 
 std::string Guest(const char* format, ...) {
   StringSink sink{
-      {[](guest_sink* s, const char* bytes, size_t n) { reinterpret_cast<StringSink*>(s)->text.append(bytes, n); }},
-      {}};
+      {[](GuestSink* s, const char* bytes, size_t n) { reinterpret_cast<StringSink*>(s)->text.append(bytes, n); }}, {}};
   va_list arguments;
   va_start(arguments, format);
   const int n = guest_format(&sink.base, format, arguments);

@@ -67,9 +67,9 @@ const std::vector<Row>& Table() {
 // A copy of the image in memory that may execute, with its constants set, as the kernel would make it.
 class MappedVdso {
  public:
-  explicit MappedVdso(const zirconia_vdso_constants& constants) {
-    base_ = static_cast<uint8_t*>(mmap(nullptr, zirconia_vdso_image_size, PROT_READ | PROT_WRITE | PROT_EXEC,
-                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  explicit MappedVdso(const zirconia_vdso_constants& constants)
+      : base_(static_cast<uint8_t*>(mmap(nullptr, zirconia_vdso_image_size, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
     REQUIRE(base_ != MAP_FAILED);
     std::memcpy(base_, zirconia_vdso_image, zirconia_vdso_image_size);
     std::memcpy(base_ + ZIRCONIA_VDSO_CONSTANTS_OFFSET, &constants, sizeof(constants));
@@ -84,7 +84,7 @@ class MappedVdso {
   }
 
  private:
-  uint8_t* base_;
+  uint8_t* const base_;
 };
 
 zirconia_vdso_constants Constants() {

@@ -83,9 +83,11 @@ static void put_float(struct output* out, const struct spec* spec, double value,
   const char* prefix = sign;
   char hex_prefix[4];
   if ((conversion | 32) == 'a') {
-    const size_t n = strlen(sign);
-    memcpy(hex_prefix, sign, n);
-    memcpy(hex_prefix + n, conversion == 'a' ? "0x" : "0X", 3);
+    char* end = hex_prefix;
+    if (*sign != '\0') *end++ = *sign;
+    *end++ = '0';
+    *end++ = conversion == 'a' ? 'x' : 'X';
+    *end = '\0';
     prefix = hex_prefix;
   }
   const int n = guest_format_float(text, value, conversion, computed, spec->alternate);
@@ -182,7 +184,7 @@ int guest_format(struct guest_sink* sink, const char* format, va_list arguments)
       case 'i': {
         intmax_t value = length == kLong ? va_arg(arguments, long) : va_arg(arguments, int);
         if (length == kShort) value = (short)value;
-        if (length == kChar) value = (signed char)value;
+        if (length == kChar) value = (intmax_t)((uintmax_t)value << 56) >> 56;
         const char* sign = value < 0 ? "-" : spec.plus ? "+" : spec.space ? " " : "";
         put_integer(&out, &spec, value < 0 ? 0 - (uintmax_t)value : (uintmax_t)value, sign, 'd');
         break;

@@ -1,5 +1,6 @@
-// The import library: a stub `zx_NAME` per function of the vDSO that jumps through a slot, the slots, and the names in the same
-// order, for start-up to look up. All is made from the table of system calls; after it come the calls that the vDSO answers alone.
+// The import library: a stub `zx_NAME` per function of the vDSO that jumps through a slot, the slots, and the names in
+// the same order, for start-up to look up. All is made from the table of system calls; after it come the calls that the
+// vDSO answers alone.
 
 #define LOCAL_CALLS                       \
         IMPORT zx_ticks_get ;             \
