@@ -55,7 +55,7 @@ TEST_CASE("the console is standard output, byte for byte", "[cli]") {
 }
 
 TEST_CASE("guests that check behaviours find all of them", "[cli]") {
-  const std::string name = GENERATE(as<std::string>(), "memory", "threads", "library", "malloc", "bad_pointers");
+  const std::string name = GENERATE(as<std::string>(), "vm", "threads", "library", "malloc", "bad_pointers");
   CAPTURE(name);
   const CommandResult r = Run({Guest(name)});
   CAPTURE(r.out, r.err);
@@ -67,7 +67,7 @@ TEST_CASE("guests that check behaviours find all of them", "[cli]") {
 TEST_CASE("guests that check behaviours find all of them when memory is realized at once", "[cli]") {
   const std::string policy = GENERATE(as<std::string>(), "map", "populate");
   CAPTURE(policy);
-  const CommandResult r = Run({"--realize=" + policy, "--seed", "17", Guest("memory")});
+  const CommandResult r = Run({"--realize=" + policy, "--seed", "17", Guest("vm")});
   CAPTURE(r.out, r.err);
   CHECK(r.exit_code == 0);
 }
@@ -125,7 +125,7 @@ TEST_CASE("a machine's memory is as large as was asked for", "[cli]") {
 }
 
 TEST_CASE("a trace shows each call with its arguments, its result and what it gave back", "[cli]") {
-  const CommandResult r = Run({"--trace", Guest("memory")});
+  const CommandResult r = Run({"--trace", Guest("vm")});
   CHECK(r.exit_code == 0);
   CHECK_THAT(r.err, Contains("zx_vmo_create(size=") && Contains(" = ZX_OK {out: 0x") &&
                         Contains("zx_process_exit(retcode=0)"));
