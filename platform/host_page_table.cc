@@ -357,14 +357,23 @@ void HostPageTable::ForEachPart(const Translation& t, absl::FunctionRef<void(con
 
 std::optional<Translation> HostPageTable::Query(VirtAddr address) const {
   absl::MutexLock lock(&mutex_);
-  const std::optional<Translation> t = translations_.Find(address);
-  std::optional<Translation> found;
-  if (t.has_value()) {
-    ForEachPart(*t, [&](const Translation& part) {
-      if (part.range.Contains(address)) found = part;
-    });
+  std::optional<Translation> t = translations_.Find(address);
+  if (!t.has_value()) return t;
+  const HostMappings& mappings = remapper_.mappings();
+  const HostExtent here = mappings.Find(address).CutTo(t->range);
+  const bool realized = Realizes(here, *t);
+  VirtRange run = here.range;
+  while (run.base > t->range.base) {
+    const HostExtent before = mappings.Find(run.base - ByteSize(1)).CutTo(t->range);
+    if (Realizes(before, *t) != realized) break;
+    run = VirtRange::FromTo(before.range.base, run.end());
   }
-  return found;
+  while (run.end() < t->range.end()) {
+    const HostExtent after = mappings.Find(run.end()).CutTo(t->range);
+    if (Realizes(after, *t) != realized) break;
+    run = VirtRange::FromTo(run.base, after.range.end());
+  }
+  return Translation{run, HostMapping::Of(*t, run.base).first_frame, t->protection, realized};
 }
 
 std::vector<Translation> HostPageTable::Snapshot() const {

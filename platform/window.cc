@@ -27,6 +27,11 @@ using mm::VirtAddr;
 using mm::VirtRange;
 
 constexpr ByteSize kSmallest{uint64_t{4} << 30};
+#ifdef ZIRCONIA_THREAD_SANITIZER
+constexpr ByteSize kLargest{uint64_t{16} << 30};  // there is room for several only if each is small
+#else
+constexpr ByteSize kLargest = Window::kDefaultSize;
+#endif
 
 // Where windows may lie, best first. The host's own mmap and the heaps of the sanitizers stay out of these as long as
 // there is room elsewhere; an executable can lie near 0x5555_0000_0000 to 0x5655_0000_0000. ThreadSanitizer only knows
@@ -95,7 +100,7 @@ absl::StatusOr<std::unique_ptr<Window>> Window::Create(Host& host, ByteSize larg
     return absl::InvalidArgumentError("the size of a window must be a multiple of the page size");
   }
   int error = EEXIST;
-  ByteSize size = largest;
+  ByteSize size = std::min(largest, kLargest);
   while (true) {
     for (const VirtRange& region : kRegions) {
       for (VirtRange candidate{region.base, size}; region.Contains(candidate); candidate.base = candidate.end()) {

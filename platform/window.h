@@ -15,9 +15,9 @@ namespace zirconia::platform {
 // before. What is mapped within it is `HostPageTable`'s business.
 class Window {
  public:
-  // A window of `largest` bytes, or of a smaller power of 4 below it where only that fits (at least 4 GiB, or `largest`
-  // if that is less), at the first free place of a list that suits the sanitizer this is built with. Several stand side
-  // by side.
+  // A window of `largest` bytes, but at most 1 TiB (16 GiB under ThreadSanitizer, which leaves little room), or where
+  // only that fits of a quarter of it, and so on down to 4 GiB; at the first free place of a list that suits the
+  // sanitizer this is built with. Several stand side by side.
   static constexpr mm::ByteSize kDefaultSize{uint64_t{1} << 40};
   static absl::StatusOr<std::unique_ptr<Window>> Create(Host& host, mm::ByteSize largest = kDefaultSize);
 
