@@ -58,19 +58,45 @@ GapTree::Index GapTree::Join(Index low, Index high) {
   return high;
 }
 
-void GapTree::AddNode(VirtRange range) {
-  if (range.empty()) return;
-  Index below = kNil, rest = kNil;
-  Split(root_, range.base, below, rest);
-  root_ = Join(Join(below, NewNode(range)), rest);
+GapTree::Index GapTree::AddTo(Index tree, Index node) {
+  if (tree == kNil || nodes_[node].priority > nodes_[tree].priority) {
+    Index below = kNil, rest = kNil;
+    Split(tree, nodes_[node].range.base, below, rest);
+    nodes_[node].left = below;
+    nodes_[node].right = rest;
+    Update(node);
+    return node;
+  }
+  if (nodes_[node].range.base < nodes_[tree].range.base) {
+    nodes_[tree].left = AddTo(nodes_[tree].left, node);
+  } else {
+    nodes_[tree].right = AddTo(nodes_[tree].right, node);
+  }
+  Update(tree);
+  return tree;
 }
 
-void GapTree::DropNode(VirtAddr base) {
-  Index below = kNil, rest = kNil, node = kNil, above = kNil;
-  Split(root_, base, below, rest);
-  Split(rest, base + ByteSize(1), node, above);
-  unused_.push_back(node);
-  root_ = Join(below, above);
+GapTree::Index GapTree::DropFrom(Index tree, VirtAddr base) {
+  if (nodes_[tree].range.base == base) {
+    unused_.push_back(tree);
+    return Join(nodes_[tree].left, nodes_[tree].right);
+  }
+  if (base < nodes_[tree].range.base) {
+    nodes_[tree].left = DropFrom(nodes_[tree].left, base);
+  } else {
+    nodes_[tree].right = DropFrom(nodes_[tree].right, base);
+  }
+  Update(tree);
+  return tree;
+}
+
+void GapTree::ChangeIn(Index tree, VirtAddr base, VirtRange range) {
+  if (nodes_[tree].range.base == base) {
+    nodes_[tree].range = range;
+  } else {
+    ChangeIn(base < nodes_[tree].range.base ? nodes_[tree].left : nodes_[tree].right, base, range);
+  }
+  Update(tree);
 }
 
 GapTree::Index GapTree::LastFrom(VirtAddr address) const {
@@ -88,25 +114,35 @@ GapTree::Index GapTree::LastFrom(VirtAddr address) const {
 
 void GapTree::Insert(VirtRange range) {
   if (range.empty()) return;
-  VirtAddr base = range.base, end = range.end();
-  if (const Index i = LastFrom(base); i != kNil && nodes_[i].range.end() == base) {
-    base = nodes_[i].range.base;
-    DropNode(base);
+  const Index below = LastFrom(range.base), above = LastFrom(range.end());
+  const bool joins_below = below != kNil && nodes_[below].range.end() == range.base;
+  const bool joins_above = above != kNil && nodes_[above].range.base == range.end();
+  if (joins_below && joins_above) {
+    const VirtRange low = nodes_[below].range, high = nodes_[above].range;
+    root_ = DropFrom(root_, high.base);
+    ChangeIn(root_, low.base, VirtRange::FromTo(low.base, high.end()));
+  } else if (joins_below) {
+    const VirtAddr base = nodes_[below].range.base;
+    ChangeIn(root_, base, VirtRange::FromTo(base, range.end()));
+  } else if (joins_above) {
+    ChangeIn(root_, range.end(), VirtRange::FromTo(range.base, nodes_[above].range.end()));
+  } else {
+    root_ = AddTo(root_, NewNode(range));
   }
-  if (const Index i = LastFrom(end); i != kNil && nodes_[i].range.base == end) {
-    const VirtAddr next = end;
-    end = nodes_[i].range.end();
-    DropNode(next);
-  }
-  AddNode(VirtRange::FromTo(base, end));
 }
 
 void GapTree::Remove(VirtRange range) {
   if (range.empty()) return;
   const VirtRange gap = *At(range.base);
-  DropNode(gap.base);
-  AddNode(VirtRange::FromTo(gap.base, range.base));
-  AddNode(VirtRange::FromTo(range.end(), gap.end()));
+  const VirtRange low = VirtRange::FromTo(gap.base, range.base), high = VirtRange::FromTo(range.end(), gap.end());
+  if (low.empty() && high.empty()) {
+    root_ = DropFrom(root_, gap.base);
+  } else if (low.empty()) {
+    ChangeIn(root_, gap.base, high);
+  } else {
+    ChangeIn(root_, gap.base, low);
+    if (!high.empty()) root_ = AddTo(root_, NewNode(high));
+  }
 }
 
 bool GapTree::Contains(VirtRange range) const {

@@ -55,8 +55,11 @@ class GapTree {
   Index FindFirstIn(Index tree, ByteSize size, VirtAddr from) const;
   // The last range that begins at or below `address`; kNil where there is none.
   Index LastFrom(VirtAddr address) const;
-  void AddNode(VirtRange range);
-  void DropNode(VirtAddr base);
+  // Each goes down one path, and returns what is then the root of `tree`.
+  Index AddTo(Index tree, Index node);
+  Index DropFrom(Index tree, VirtAddr base);
+  // Gives the range that begins at `base` another extent, between its neighbours.
+  void ChangeIn(Index tree, VirtAddr base, VirtRange range);
 
   std::vector<Node> nodes_ = std::vector<Node>(1);  // the first stands for no node
   std::vector<Index> unused_;
