@@ -2,9 +2,10 @@
 
 usage: run_tests.py BUILD [FILTER]
 
-The programs are those that Meson knows as tests; each is a Catch2 (version 2) program. A program first lists the test
-cases that it has, so that none can get lost: one that is listed and doesn't report a result has failed, whether its
-program crashed, hung or left early; the cases after a crash are run in a new process. Progress and the output of what
+The programs are those that Meson knows as tests. Each is a Catch2 (version 2) program, or one that Meson knows to report in TAP, such as
+a script. A Catch2 program first lists the test cases that it has, so that none can get lost: one that is listed and doesn't report a
+result has failed, whether its program crashed, hung or left early; the cases after a crash are run in a new process. A TAP program's
+plan does the same for its checks. Progress and the output of what
 failed go to stderr. The last line of stdout is `N passed, N failed`. The exit status is 0 only if something ran and
 nothing failed.
 """
@@ -121,8 +122,8 @@ def ending(status):
     return f"ended with exit status {status}"
 
 
-class TestProgram:
-    """One test executable, with the environment that Meson would give it."""
+class Program:
+    """One test program, with the environment that Meson would give it."""
 
     def __init__(self, test):
         self.name = test["name"]
@@ -144,6 +145,31 @@ class TestProgram:
             status = None
         return status, output.decode(errors="replace")
 
+
+class TapProgram(Program):
+    """Reports in TAP: a line `ok N - NAME` or `not ok N - NAME` per check, and how many there are as `1..N`."""
+
+    def run(self, wanted):
+        result = Result()
+        status, output = self.execute([])
+        checks = re.findall(r"^(ok|not ok)\b[ \d]*(?:- )?(.*)\n((?:#.*\n)*)", output, re.MULTILINE)
+        for verdict, name, report in checks:
+            if wanted.lower() not in name.lower():
+                continue
+            if verdict == "ok":
+                result.passed += 1
+            else:
+                result.failures.append(Failure(name, report))
+        plan = re.search(r"^1\.\.(\d+)$", output, re.MULTILINE)
+        complete = plan is not None and int(plan.group(1)) == len(checks)
+        if not complete or (status != 0 and all(verdict == "ok" for verdict, _, _ in checks)):
+            result.failures.append(Failure(self.name, f"  it {ending(status)} after {len(checks)} checks\n{tail(output)}"))
+        return result
+
+
+class CatchProgram(Program):
+    """Lists and runs its test cases, and writes an XML report that tells of each as it goes."""
+
     def list_cases(self, expression):
         """The names of the program's test cases that `expression` selects, or None if it can't say."""
         status, output = self.execute(expression + ["--list-test-names-only"])
@@ -157,7 +183,7 @@ class TestProgram:
         expression = [wanted] if wanted.startswith("[") else []
         names = self.list_cases(expression)
         if names is None:
-            result.failures.append(Failure(self.name, "  can't list its test cases"))
+            result.failures.append(Failure(self.name, "  can't list its test cases, as a Catch2 program would"))
             return result
         if wanted and not expression:
             names = [name for name in names if wanted.lower() in name.lower()]
@@ -234,7 +260,7 @@ def main():
     progress = Progress(len(tests))
 
     def run(test):
-        program, start = TestProgram(test), time.monotonic()
+        program, start = (TapProgram if test["protocol"] == "tap" else CatchProgram)(test), time.monotonic()
         result = program.run(wanted)
         progress.finished(program, result, time.monotonic() - start)
         return result
