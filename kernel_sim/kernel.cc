@@ -1,5 +1,6 @@
 #include "kernel_sim/kernel.h"
 
+#include <spdlog/spdlog.h>
 #include <zircon/syscalls/exception.h>
 #include <zircon/syscalls/policy.h>
 
@@ -56,6 +57,8 @@ absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Create(Options options) {
   std::unique_ptr<Kernel> kernel(new Kernel(std::move(options), *std::move(machine)));
   VdsoVmo::Constants constants;
   constants.syscall_entry = kernel->engine().syscall_entry();
+  spdlog::debug("machine made: {} frames of memory, at most {} host mappings", kernel->frames().stats().total.value(),
+                kernel->machine().HostMappingLimit());
   constants.physmem_bytes = kernel->frames().stats().total.bytes().value();
   if (const absl::Status s = kernel->vdso_.Init(kernel->koids_, kernel->frames(), constants); !s.ok()) return s;
   return kernel;
@@ -91,6 +94,9 @@ zx_status_t Kernel::CreateProcess(const std::shared_ptr<JobDispatcher>& job, abs
   made->set_name(name);
   if (const zx_status_t s = job->AddProcess(made); s != ZX_OK) return s;
   *root_vmar = std::make_shared<VmarDispatcher>(koids_, made->space(), made->aspace().root());
+  const mm::VirtRange range = made->aspace().range();
+  spdlog::debug("process {} '{}' made, its addresses [{:#x}, {:#x})", made->koid(), made->name(), range.base.value(),
+                range.end().value());
   *process = std::move(made);
   return ZX_OK;
 }
@@ -109,6 +115,7 @@ void Kernel::KillByException(ThreadDispatcher& thread, CrashReport report) {
   report.thread = thread.name();
   report.thread_koid = thread.koid();
   report.guest = &process;
+  spdlog::debug("thread {} of process {} died of {}", thread.koid(), process.koid(), ExceptionName(report.type));
   if (options_.on_crash) options_.on_crash(report);
   process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL);
 }

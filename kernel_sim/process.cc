@@ -1,5 +1,6 @@
 #include "kernel_sim/process.h"
 
+#include <spdlog/spdlog.h>
 #include <zircon/syscalls/object.h>
 
 #include <algorithm>
@@ -105,6 +106,7 @@ void ProcessDispatcher::OnThreadEnded(ThreadDispatcher& thread) {
 void ProcessDispatcher::Finish() {
   const auto keep = shared_from_this();  // its own handle may be the last
   kernel_.ReportExit(*this);
+  spdlog::debug("process {} '{}' ended with code {}", koid(), name(), return_code());
   handles_.Clear();
   aspace().Destroy();
   job_->RemoveProcess(*this);
