@@ -10,14 +10,11 @@
 #include <random>
 #include <thread>
 
+#include "absl/base/config.h"
 #include "platform/engine/layout.h"
 #include "test/platform/engine_test_machine.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZER_NEEDS_ADDRESS_SPACE
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
 #define SANITIZER_NEEDS_ADDRESS_SPACE
 #endif
 
