@@ -91,12 +91,14 @@ size_t GuestMemory::Peek(void* to, uint64_t from, size_t size) {
       });
 }
 
-size_t GuestMemory::Poke(uint64_t to, const void* from, size_t size) {
-  absl::Status why;
-  return ForEachPiece(
-      to, size, &why,
+size_t GuestMemory::Poke(uint64_t to, const void* from, size_t size, zx_status_t* why) {
+  absl::Status status;
+  const size_t done = ForEachPiece(
+      to, size, &status,
       [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->PinIgnoringProtection(a, n, mm::Access::kWrite); },
       [&](std::byte* data, size_t at, size_t n) { std::memcpy(data, static_cast<const std::byte*>(from) + at, n); });
+  if (why != nullptr) *why = absl::IsPermissionDenied(status) ? ZX_ERR_ACCESS_DENIED : ZX_ERR_NO_MEMORY;
+  return done;
 }
 
 zx_status_t ReadUserString(UserMemory& memory, UserPtr<const char> from, size_t size, size_t limit, std::string* to) {

@@ -37,9 +37,9 @@ class GuestMemory : public UserMemory {
   zx_status_t FillZero(uint64_t to, size_t size) override;
 
   // As CopyIn and CopyOut, but whatever the mappings permit (a debugger's view): how many bytes could be copied before
-  // the first that isn't there; never an error.
+  // the first that isn't there, or, for Poke, that belongs to the vDSO: then `why`, if wanted, is ACCESS_DENIED.
   size_t Peek(void* to, uint64_t from, size_t size);
-  size_t Poke(uint64_t to, const void* from, size_t size);
+  size_t Poke(uint64_t to, const void* from, size_t size, zx_status_t* why = nullptr);
 
  private:
   const std::shared_ptr<mm::AddressSpace> aspace_;

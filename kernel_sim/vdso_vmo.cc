@@ -40,6 +40,7 @@ absl::Status VdsoVmo::Init(KoidAllocator& koids, mm::FrameAllocator& frames, con
   if (!at.has_value() || *at + sizeof(filled) > size_) return absl::InternalError("the vDSO image lacks its constants");
   std::memcpy(&content[*at], &filled, sizeof(filled));
   if (const absl::Status s = (*vmo)->Write(mm::ByteSize(0), content); !s.ok()) return s;
+  (*vmo)->MakeConstant();
 
   vmo_ = std::make_shared<VmoDispatcher>(koids, *std::move(vmo), size_);
   vmo_->SetName("vdso/default");

@@ -223,6 +223,7 @@ absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr 
   if (check_protection && !Permits(mapping->protection, access)) {
     return absl::PermissionDeniedError("the mapping doesn't permit it");
   }
+  if (access == Access::kWrite && mapping->vmo->constant()) return absl::PermissionDeniedError("the VMO is constant");
   length = std::min(length, mapping->range.end() - address);
   absl::MutexLock vmo_lock(&mapping->vmo->mutex());
   return mapping->vmo->PinLocked(mapping->OffsetOf(address), length, access);

@@ -72,6 +72,11 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   std::string name() const ABSL_LOCKS_EXCLUDED(mutex_);
   void set_name(std::string name) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From now on no address space writes to it, whatever its mappings permit (AddressSpace::PinIgnoringProtection): its
+  // frames are shared by address spaces that don't trust one another.
+  void MakeConstant() { constant_.store(true, std::memory_order_relaxed); }
+  bool constant() const { return constant_.load(std::memory_order_relaxed); }
+
   // What it was last set to; takes no lock.
   ByteSize size() const { return PageIndex(size_.load(std::memory_order_acquire)).offset(); }
   PageCount committed_pages() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -164,6 +169,7 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   FrameAllocator& frames_;
   const bool resizable_;
   std::atomic<uint64_t> user_id_{0};
+  std::atomic<bool> constant_{false};
   std::string name_ ABSL_GUARDED_BY(mutex_);
   PageIndex end_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> size_;  // end_, for readers without the lock; written with it

@@ -290,6 +290,10 @@ TEST_CASE("Faults: each kind is told apart") {
   CHECK(m.a.space->Pin(At(0), ByteSize(1), Access::kWrite).status().code() == StatusCode::kPermissionDenied);
   CHECK(m.a.space->Pin(At(2), ByteSize(1), Access::kRead).status().code() == StatusCode::kOutOfRange);
   CHECK(m.a.space->PinIgnoringProtection(At(0), ByteSize(1), Access::kWrite).ok());
+  vmo->MakeConstant();
+  CHECK(m.a.space->PinIgnoringProtection(At(0), ByteSize(1), Access::kWrite).status().code() ==
+        StatusCode::kPermissionDenied);
+  CHECK(m.a.space->PinIgnoringProtection(At(0), ByteSize(1), Access::kRead).ok());
   m.Verify();
 }
 
