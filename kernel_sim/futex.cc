@@ -10,7 +10,7 @@
 namespace zirconia::kernel {
 
 zx_status_t FutexTable::Wait(ThreadDispatcher& thread, uint64_t address, zx_futex_storage_t expected,
-                             zx_time_t deadline) {
+                             const Owner& owner, zx_time_t deadline) {
   Waiter self{&thread};
   const Key key{thread.process().koid(), address};
   {
@@ -18,6 +18,12 @@ zx_status_t FutexTable::Wait(ThreadDispatcher& thread, uint64_t address, zx_fute
     zx_futex_storage_t value = 0;
     if (const zx_status_t s = thread.process().memory().CopyIn(&value, address, sizeof(value)); s != ZX_OK) return s;
     if (value != expected) return ZX_ERR_BAD_STATE;
+    if (owner.status != ZX_OK) return owner.status;
+    if (const auto it = waiters_.find(key); owner.thread != nullptr && it != waiters_.end()) {
+      for (const Waiter* waiter : it->second) {
+        if (waiter->thread == owner.thread) return ZX_ERR_INVALID_ARGS;
+      }
+    }
     waiters_[key].push_back(&self);
   }
   zx_status_t status = thread.Wait(deadline, ZX_THREAD_STATE_BLOCKED_FUTEX, [&] { return self.woken; });

@@ -20,9 +20,17 @@ class ThreadDispatcher;
 // and the wait is not lost; it is taken before the locks of memory.
 class FutexTable {
  public:
-  // zx_futex_wait, without the owner. BAD_STATE: the word isn't `expected`. TIMED_OUT; CANCELED: killed.
-  zx_status_t Wait(ThreadDispatcher& thread, uint64_t address, zx_futex_storage_t expected, zx_time_t deadline)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The new owner that a waiter names. Owners only steer scheduling, which is the host's here: what remains are the
+  // checks, which come after the look at the word.
+  struct Owner {
+    zx_status_t status = ZX_OK;                // what is wrong with the handle
+    const ThreadDispatcher* thread = nullptr;  // null: nobody
+  };
+
+  // zx_futex_wait. BAD_STATE: the word isn't `expected`. The owner's status; INVALID_ARGS: the owner waits there.
+  // TIMED_OUT; CANCELED: killed.
+  zx_status_t Wait(ThreadDispatcher& thread, uint64_t address, zx_futex_storage_t expected, const Owner& owner,
+                   zx_time_t deadline) ABSL_LOCKS_EXCLUDED(mutex_);
   // Wakes up to `count`, the longest waiting first; returns how many.
   uint32_t Wake(zx_koid_t process, uint64_t address, uint32_t count) ABSL_LOCKS_EXCLUDED(mutex_);
 

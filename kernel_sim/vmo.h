@@ -16,7 +16,7 @@ class VmoDispatcher : public Dispatcher {
  public:
   static constexpr zx_obj_type_t kType = ZX_OBJ_TYPE_VMO;
   VmoDispatcher(KoidAllocator& koids, std::shared_ptr<mm::VmObject> vmo, uint64_t content_size)
-      : Dispatcher(koids), vmo_(std::move(vmo)), content_size_(content_size) {
+      : Dispatcher(koids, ZX_VMO_ZERO_CHILDREN), vmo_(std::move(vmo)), content_size_(content_size) {
     vmo_->set_user_id(koid());
   }
   zx_obj_type_t type() const override { return kType; }

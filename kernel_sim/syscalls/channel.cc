@@ -129,9 +129,7 @@ zx_status_t channel_write(const Caller& caller, zx_handle_t handle, uint32_t opt
   }
   const zx_status_t taken = caller.handles().RemoveMany(values, &message.handles);
   if (taken != ZX_OK) {
-    for (const zx_handle_t value : values) {
-      if (value != handle) caller.handles().Remove(value).Close();
-    }
+    for (const zx_handle_t value : values) caller.handles().Remove(value).Close();
   }
   if (status != ZX_OK) return status;
   if (taken != ZX_OK) return taken;

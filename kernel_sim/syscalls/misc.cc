@@ -31,13 +31,17 @@ zx_status_t eventpair_create(const Caller& caller, uint32_t options, UserPtr<zx_
 zx_status_t futex_wait(const Caller& caller, UserPtr<const zx_futex_t> value, zx_futex_storage_t expected,
                        zx_handle_t new_owner, zx_time_t deadline) {
   if ((value.address() & (sizeof(zx_futex_t) - 1)) != 0) return ZX_ERR_INVALID_ARGS;
+  std::shared_ptr<ThreadDispatcher> thread;
+  FutexTable::Owner owner;
   if (new_owner != ZX_HANDLE_INVALID) {
-    // Owners only steer scheduling, which is the host's here: what remains is the check.
-    std::shared_ptr<ThreadDispatcher> owner;
-    if (const zx_status_t s = caller.handles().Get(new_owner, 0, &owner); s != ZX_OK) return s;
-    if (owner.get() == &caller.thread || &owner->process() != &caller.process) return ZX_ERR_INVALID_ARGS;
+    owner.status = caller.handles().Get(new_owner, 0, &thread);
+    owner.thread = thread.get();
+    const bool valid =
+        owner.status != ZX_OK || (owner.thread != &caller.thread && &thread->process() == &caller.process &&
+                                  thread->state() != ZX_THREAD_STATE_NEW);
+    if (!valid) owner.status = ZX_ERR_INVALID_ARGS;
   }
-  return caller.kernel.futexes().Wait(caller.thread, value.address(), expected, deadline);
+  return caller.kernel.futexes().Wait(caller.thread, value.address(), expected, owner, deadline);
 }
 
 zx_status_t futex_wake(const Caller& caller, UserPtr<const zx_futex_t> value, uint32_t count) {
@@ -55,28 +59,30 @@ zx_status_t nanosleep(const Caller& caller, zx_time_t deadline) {
 }
 
 void cprng_draw(const Caller& caller, UserPtr<void> buffer, size_t size) {
+  // Any size, in pieces that getrandom gives whole, until the caller is killed.
   std::array<std::byte, ZX_CPRNG_DRAW_MAX_LEN> random{};
-  bool given = size <= random.size();
-  for (size_t done = 0; given && done < size;) {
-    const ssize_t n = getrandom(random.data() + done, size - done, 0);
-    if (n > 0) done += static_cast<size_t>(n);
+  size_t done = 0;
+  while (done < size && !caller.thread.killed()) {
+    const ssize_t n = getrandom(random.data(), std::min(random.size(), size - done), 0);
+    if (n <= 0) continue;
+    if (caller.memory.CopyOut(buffer.address() + done, random.data(), static_cast<size_t>(n)) != ZX_OK) break;
+    done += static_cast<size_t>(n);
   }
-  given = given && buffer.as<std::byte>().WriteArray(caller.memory, random.data(), size) == ZX_OK;
-  if (given) return;
+  if (done == size || caller.thread.killed()) return;
   // This call can't report an error, and a guest that goes on without its random bytes is worse than none.
   CrashReport report;
   report.type = ZX_EXCP_FATAL_PAGE_FAULT;
-  report.address = mm::VirtAddr(buffer.address());
+  report.address = mm::VirtAddr(buffer.address() + done);
   report.access = mm::Access::kWrite;
   report.status = ZX_ERR_INVALID_ARGS;
   caller.kernel.KillByException(caller.thread, std::move(report));
 }
 
 zx_status_t debug_write(const Caller& caller, UserPtr<const char> buffer, size_t size) {
-  // Any size, in pieces.
+  // Any size, in pieces, until the caller is killed.
   constexpr size_t kPiece = 64 * 1024;
   std::string piece;
-  for (size_t done = 0; done < size; done += piece.size()) {
+  for (size_t done = 0; done < size && !caller.thread.killed(); done += piece.size()) {
     piece.resize(std::min(kPiece, size - done));
     const UserPtr<const char> from(buffer.address() + done);
     if (from.ReadArray(caller.memory, piece.data(), piece.size()) != ZX_OK) return ZX_ERR_INVALID_ARGS;

@@ -11,20 +11,42 @@ namespace {
 // Wakes a thread when an object shows one of the wanted signals, or its handle goes.
 class ThreadWaiter : public SignalObserver {
  public:
-  ThreadWaiter(ThreadDispatcher& thread, bool* fired) : thread_(thread), fired_(fired) {}
-  bool OnSignals(zx_signals_t) override {
-    thread_.Notify([this] { *fired_ = true; });
+  ThreadWaiter(const Caller& caller, zx_handle_t handle, std::shared_ptr<Dispatcher> object, bool* fired)
+      : caller_(caller), handle_(handle), object_(std::move(object)), fired_(fired) {}
+  bool OnSignals(zx_signals_t observed) override {
+    caller_.thread.Notify([&] {
+      *fired_ = true;
+      observed_ = observed;
+    });
     return true;
   }
   void OnCancel() override {
-    thread_.Notify([this] { *fired_ = canceled_ = true; });
+    caller_.thread.Notify([this] { *fired_ = canceled_ = true; });
   }
+
+  void Begin(zx_signals_t wanted) {
+    object_->AddObserver(this, &caller_.handles(), handle_, wanted);
+    // Where the handle went between the look at it and here, nobody cancels.
+    std::shared_ptr<Dispatcher> now;
+    zx_rights_t rights = 0;
+    if (caller_.handles().Get(handle_, &now, &rights) != ZX_OK || now != object_) OnCancel();
+  }
+  // The signals as they were when the wanted ones were first seen; where they weren't, as they are now.
+  zx_signals_t End() {
+    object_->RemoveObserver(this);
+    const zx_signals_t signals = observed_ != 0 ? observed_ : object_->signals();
+    return canceled_ ? signals | ZX_SIGNAL_HANDLE_CLOSED : signals;
+  }
+  // After End.
   bool canceled() const { return canceled_; }
 
  private:
-  ThreadDispatcher& thread_;
-  bool* const fired_;  // guarded by the thread's wait lock, as is the next
+  const Caller& caller_;
+  const zx_handle_t handle_;
+  const std::shared_ptr<Dispatcher> object_;
+  bool* const fired_;  // guarded by the thread's wait lock, as is all that follows
   bool canceled_ = false;
+  zx_signals_t observed_ = 0;
 };
 
 zx_status_t GetForWait(const Caller& caller, zx_handle_t handle, std::shared_ptr<Dispatcher>* object) {
@@ -42,15 +64,14 @@ zx_status_t object_wait_one(const Caller& caller, zx_handle_t handle, zx_signals
   std::shared_ptr<Dispatcher> object;
   if (const zx_status_t s = GetForWait(caller, handle, &object); s != ZX_OK) return s;
   bool fired = false;
-  ThreadWaiter waiter(caller.thread, &fired);
-  object->AddObserver(&waiter, &caller.handles(), handle, signals);
+  ThreadWaiter waiter(caller, handle, std::move(object), &fired);
+  waiter.Begin(signals);
   zx_status_t status = caller.thread.Wait(deadline, ZX_THREAD_STATE_BLOCKED_WAIT_ONE, [&] { return fired; });
-  object->RemoveObserver(&waiter);
-  const zx_signals_t now = object->signals();
+  const zx_signals_t seen = waiter.End();
   if (waiter.canceled()) status = ZX_ERR_CANCELED;
   // What came between the deadline and here counts.
-  if (status == ZX_ERR_TIMED_OUT && (now & signals) != 0) status = ZX_OK;
-  if (const zx_status_t s = observed.WriteIfWanted(caller.memory, now); s != ZX_OK) return s;
+  if (status == ZX_ERR_TIMED_OUT && (seen & signals) != 0) status = ZX_OK;
+  if (const zx_status_t s = observed.WriteIfWanted(caller.memory, seen); s != ZX_OK) return s;
   return status;
 }
 
@@ -67,19 +88,14 @@ zx_status_t object_wait_many(const Caller& caller, UserPtr<zx_wait_item_t> user_
   std::vector<ThreadWaiter> waiters;
   waiters.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    waiters.emplace_back(caller.thread, &fired);
-    objects[i]->AddObserver(&waiters[i], &caller.handles(), items[i].handle, items[i].waitfor);
+    waiters.emplace_back(caller, items[i].handle, std::move(objects[i]), &fired).Begin(items[i].waitfor);
   }
   zx_status_t status = caller.thread.Wait(deadline, ZX_THREAD_STATE_BLOCKED_WAIT_MANY, [&] { return fired; });
   bool canceled = false;
   bool seen = false;
   for (size_t i = 0; i < count; ++i) {
-    objects[i]->RemoveObserver(&waiters[i]);
-    items[i].pending = objects[i]->signals();
-    if (waiters[i].canceled()) {
-      items[i].pending |= ZX_SIGNAL_HANDLE_CLOSED;
-      canceled = true;
-    }
+    items[i].pending = waiters[i].End();
+    canceled |= waiters[i].canceled();
     seen |= (items[i].pending & items[i].waitfor) != 0;
   }
   if (canceled) status = ZX_ERR_CANCELED;

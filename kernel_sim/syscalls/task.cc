@@ -40,12 +40,13 @@ zx_status_t process_create(const Caller& caller, zx_handle_t job_handle, UserPtr
 
 zx_status_t process_start(const Caller& caller, zx_handle_t handle, zx_handle_t thread_handle, zx_vaddr_t entry,
                           zx_vaddr_t stack, zx_handle_t arg1, uintptr_t arg2) {
-  // The argument is consumed in any case.
-  Handle argument = arg1 == ZX_HANDLE_INVALID ? Handle() : caller.handles().Remove(arg1);
   std::shared_ptr<ProcessDispatcher> process;
-  if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &process); s != ZX_OK) return s;
   std::shared_ptr<ThreadDispatcher> thread;
-  if (const zx_status_t s = caller.handles().Get(thread_handle, ZX_RIGHT_WRITE, &thread); s != ZX_OK) return s;
+  zx_status_t status = caller.handles().Get(handle, ZX_RIGHT_WRITE, &process);
+  if (status == ZX_OK) status = caller.handles().Get(thread_handle, ZX_RIGHT_WRITE, &thread);
+  // The argument is consumed in any case. It may be one of the other two.
+  Handle argument = arg1 == ZX_HANDLE_INVALID ? Handle() : caller.handles().Remove(arg1);
+  if (status != ZX_OK) return status;
   if (&thread->process() != process.get()) return ZX_ERR_ACCESS_DENIED;
   if (arg1 != ZX_HANDLE_INVALID) {
     if (!argument) return ZX_ERR_BAD_HANDLE;
@@ -64,10 +65,10 @@ constexpr size_t kCopyPiece = 64 * 1024;
 // Zircon's limit for one call.
 constexpr size_t kMaxProcessCopy = 64 * 1024 * 1024;
 
-zx_status_t CheckProcessMemory(const Caller& caller, zx_handle_t handle, zx_rights_t right, uint64_t buffer,
+zx_status_t CheckProcessMemory(const Caller& caller, zx_handle_t handle, zx_rights_t rights, uint64_t buffer,
                                size_t size, std::shared_ptr<ProcessDispatcher>* process) {
   if (buffer == 0 || size == 0 || size > kMaxProcessCopy) return ZX_ERR_INVALID_ARGS;
-  if (const zx_status_t s = caller.handles().Get(handle, right, process); s != ZX_OK) return s;
+  if (const zx_status_t s = caller.handles().Get(handle, rights, process); s != ZX_OK) return s;
   const auto state = (*process)->state();
   return state == ProcessDispatcher::State::kDead || state == ProcessDispatcher::State::kDying ? ZX_ERR_BAD_STATE
                                                                                                : ZX_OK;
@@ -77,9 +78,10 @@ zx_status_t CheckProcessMemory(const Caller& caller, zx_handle_t handle, zx_righ
 
 zx_status_t process_read_memory(const Caller& caller, zx_handle_t handle, zx_vaddr_t address, UserPtr<void> buffer,
                                 size_t size, UserPtr<size_t> actual) {
+  // Reading wants both rights too.
+  constexpr zx_rights_t kNeeded = ZX_RIGHT_READ | ZX_RIGHT_WRITE;
   std::shared_ptr<ProcessDispatcher> process;
-  if (const zx_status_t s = CheckProcessMemory(caller, handle, ZX_RIGHT_READ, buffer.address(), size, &process);
-      s != ZX_OK) {
+  if (const zx_status_t s = CheckProcessMemory(caller, handle, kNeeded, buffer.address(), size, &process); s != ZX_OK) {
     return s;
   }
   std::vector<std::byte> piece(std::min(size, kCopyPiece));
@@ -104,15 +106,16 @@ zx_status_t process_write_memory(const Caller& caller, zx_handle_t handle, zx_va
     return s;
   }
   std::vector<std::byte> piece(std::min(size, kCopyPiece));
+  zx_status_t why = ZX_OK;
   size_t done = 0;
   while (done < size) {
     const size_t wanted = std::min(size - done, piece.size());
     if (caller.memory.CopyIn(piece.data(), buffer.address() + done, wanted) != ZX_OK) return ZX_ERR_INVALID_ARGS;
-    const size_t put = process->memory().Poke(address + done, piece.data(), wanted);
+    const size_t put = process->memory().Poke(address + done, piece.data(), wanted, &why);
     done += put;
     if (put < wanted) break;
   }
-  if (done == 0) return ZX_ERR_NO_MEMORY;
+  if (done == 0) return why;
   return actual.Write(caller.memory, done);
 }
 
@@ -151,10 +154,8 @@ zx_status_t task_kill(const Caller& caller, zx_handle_t handle) {
     job->Kill(ZX_TASK_RETCODE_SYSCALL_KILL);
   } else if (const auto process = As<ProcessDispatcher>(object)) {
     process->Exit(ZX_TASK_RETCODE_SYSCALL_KILL);
-  } else if (const auto thread = As<ThreadDispatcher>(object)) {
-    thread->Kill();
   } else {
-    return ZX_ERR_WRONG_TYPE;
+    return ZX_ERR_WRONG_TYPE;  // threads too: one can't be killed alone
   }
   return ZX_OK;
 }

@@ -138,7 +138,11 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
       s != ZX_OK) {
     return s;
   }
-  if (is_vdso_code && !target->ClaimVdso()) return ZX_ERR_ACCESS_DENIED;
+  if (is_vdso_code) {
+    // What can't be unmapped can't be undone either: the out pointer is tried first.
+    if (const zx_status_t s = out_address.Write(caller.memory, 0); s != ZX_OK) return s;
+    if (!target->ClaimVdso()) return ZX_ERR_ACCESS_DENIED;
+  }
 
   request.vmo = vmo->vmo();
   request.vmo_offset = mm::ByteSize(vmo_offset);
@@ -186,6 +190,7 @@ zx_status_t vmar_protect(const Caller& caller, zx_handle_t handle, zx_vm_option_
 zx_status_t vmar_destroy(const Caller& caller, zx_handle_t handle) {
   std::shared_ptr<VmarDispatcher> vmar;
   if (const zx_status_t s = caller.handles().Get(handle, 0, &vmar); s != ZX_OK) return s;
+  if (&vmar->region() == vmar->space()->aspace()->root().get()) return ZX_ERR_NOT_SUPPORTED;
   return ToZxStatus(vmar->region().Destroy());
 }
 
