@@ -102,6 +102,17 @@ zx_status_t HandleTable::RemoveMany(absl::Span<const zx_handle_t> values, std::v
   return ZX_OK;
 }
 
+zx_status_t HandleTable::Duplicate(zx_handle_t value, zx_rights_t rights, Handle* out) const {
+  absl::MutexLock lock(&mutex_);
+  const Slot* slot = Find(value, SlotState::kUsed);
+  if (slot == nullptr) return ZX_ERR_BAD_HANDLE;
+  if (!slot->handle.has(ZX_RIGHT_DUPLICATE)) return ZX_ERR_ACCESS_DENIED;
+  if (rights == ZX_RIGHT_SAME_RIGHTS) rights = slot->handle.rights();
+  if (!slot->handle.has(rights)) return ZX_ERR_INVALID_ARGS;
+  *out = Handle(slot->handle.object(), rights);
+  return ZX_OK;
+}
+
 zx_status_t HandleTable::Get(zx_handle_t value, std::shared_ptr<Dispatcher>* object, zx_rights_t* rights) const {
   absl::MutexLock lock(&mutex_);
   const Slot* slot = Find(value, SlotState::kUsed);

@@ -74,6 +74,10 @@ class HandleTable {
   // Takes several out, all or none. BAD_HANDLE: one is missing or stands there twice.
   zx_status_t RemoveMany(absl::Span<const zx_handle_t> values, std::vector<Handle>* out) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Another handle to the object, which is counted before the first can go. SAME_RIGHTS: as the first has. BAD_HANDLE;
+  // ACCESS_DENIED: without DUPLICATE; INVALID_ARGS: more rights than the first has.
+  zx_status_t Duplicate(zx_handle_t value, zx_rights_t rights, Handle* out) const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // The object and rights of a value. BAD_HANDLE.
   zx_status_t Get(zx_handle_t value, std::shared_ptr<Dispatcher>* object, zx_rights_t* rights) const
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -64,10 +64,10 @@ absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Create(Options options) {
   return kernel;
 }
 
-Kernel::~Kernel() {
-  const auto processes = root_job_->processes();
-  root_job_->Kill(ZX_TASK_RETCODE_SYSCALL_KILL);
-  for (const auto& process : processes) process->WaitUntilDead();
+Kernel::~Kernel() { Stop(); }
+
+void Kernel::Stop() {
+  for (const auto& process : root_job_->Kill(ZX_TASK_RETCODE_SYSCALL_KILL)) process->WaitUntilDead();
   EmptyGraveyard();
 }
 
@@ -116,8 +116,8 @@ void Kernel::KillByException(ThreadDispatcher& thread, CrashReport report) {
   report.thread_koid = thread.koid();
   report.guest = &process;
   spdlog::debug("thread {} of process {} died of {}", thread.koid(), process.koid(), ExceptionName(report.type));
-  if (options_.on_crash) options_.on_crash(report);
-  process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL);
+  // This thread still runs, so that the process stays whole until it was reported.
+  if (process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL) && options_.on_crash) options_.on_crash(report);
 }
 
 void Kernel::Bury(std::unique_ptr<platform::GuestThread> guest) {

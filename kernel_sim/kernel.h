@@ -48,8 +48,11 @@ class Kernel : public platform::GuestEvents {
   };
 
   static absl::StatusOr<std::unique_ptr<Kernel>> Create(Options options);
-  // Kills what still runs, and waits for it.
+  // Stops.
   ~Kernel() override;
+  // Kills what still runs, and waits for it: no callback of Options is called afterwards. On a thread that is no
+  // guest's.
+  void Stop();
 
   KoidAllocator& koids() { return koids_; }
   Machine& machine() { return *machine_; }
@@ -72,7 +75,7 @@ class Kernel : public platform::GuestEvents {
   // A VMO of this size (rounded up); what zx_vmo_create does.
   zx_status_t CreateVmo(uint64_t size, bool resizable, std::shared_ptr<VmoDispatcher>* out);
 
-  // Ends a thread's process because of an exception that nobody handles, and reports it.
+  // Ends a thread's process because of an exception that nobody handles, and reports it if it is what ends the process.
   void KillByException(ThreadDispatcher& thread, CrashReport report);
 
   // Called by a process that has ended, before its address space goes.
@@ -82,6 +85,9 @@ class Kernel : public platform::GuestEvents {
 
   // Takes the engine's side of a thread that has ended; it is destroyed on another thread.
   void Bury(std::unique_ptr<platform::GuestThread> guest) ABSL_LOCKS_EXCLUDED(graveyard_mutex_);
+  // Destroys what was buried, and gives its host threads back. Whoever makes new ones calls it first. It waits for
+  // their last steps, which take locks: no lock may be held.
+  void EmptyGraveyard() ABSL_LOCKS_EXCLUDED(graveyard_mutex_);
 
   platform::SyscallAnswer OnSyscall(platform::GuestThread& guest, const platform::SyscallArguments& arguments) override;
   platform::Disposition OnFault(platform::GuestThread& guest, const platform::FaultInfo& fault,
@@ -93,7 +99,6 @@ class Kernel : public platform::GuestEvents {
 
  private:
   Kernel(Options options, std::unique_ptr<Machine> machine);
-  void EmptyGraveyard() ABSL_LOCKS_EXCLUDED(graveyard_mutex_);
 
   Options options_;
   KoidAllocator koids_;

@@ -33,6 +33,7 @@ zx_status_t ProcessDispatcher::CreateThread(absl::string_view name, std::shared_
 }
 
 zx_status_t ProcessDispatcher::Start(ThreadDispatcher& thread, platform::GuestStart start, Handle arg1) {
+  kernel_.EmptyGraveyard();
   zx_handle_t value = ZX_HANDLE_INVALID;
   if (arg1) {
     value = handles_.Add(std::move(arg1));
@@ -55,6 +56,7 @@ zx_status_t ProcessDispatcher::Start(ThreadDispatcher& thread, platform::GuestSt
         threads_.pop_back();
         --running_;
         state_ = State::kInitial;
+        start_time_ = 0;
       }
     }
   }
@@ -63,6 +65,7 @@ zx_status_t ProcessDispatcher::Start(ThreadDispatcher& thread, platform::GuestSt
 }
 
 zx_status_t ProcessDispatcher::StartThread(ThreadDispatcher& thread, const platform::GuestStart& start) {
+  kernel_.EmptyGraveyard();
   absl::MutexLock lock(&mutex_);
   if (state_ != State::kRunning) return ZX_ERR_BAD_STATE;
   threads_.push_back(std::static_pointer_cast<ThreadDispatcher>(thread.shared_from_this()));
@@ -75,12 +78,12 @@ zx_status_t ProcessDispatcher::StartThread(ThreadDispatcher& thread, const platf
   return status;
 }
 
-void ProcessDispatcher::Exit(int64_t return_code) {
+bool ProcessDispatcher::Exit(int64_t return_code) {
   std::vector<std::shared_ptr<ThreadDispatcher>> threads;
   bool finish = false;
   {
     absl::MutexLock lock(&mutex_);
-    if (state_ == State::kDying || state_ == State::kDead) return;
+    if (state_ == State::kDying || state_ == State::kDead) return false;
     state_ = State::kDying;
     return_code_ = return_code;
     threads = threads_;
@@ -88,18 +91,23 @@ void ProcessDispatcher::Exit(int64_t return_code) {
   }
   for (const auto& thread : threads) thread->Kill();
   if (finish) Finish();
+  return true;
 }
 
 void ProcessDispatcher::OnThreadEnded(ThreadDispatcher& thread) {
   const auto keep = thread.shared_from_this();
-  bool finish = false;
   {
     absl::MutexLock lock(&mutex_);
     std::erase_if(threads_, [&](const auto& t) { return t.get() == &thread; });
+  }
+  // Before it stops counting: once all processes are dead, every host thread can be found in the graveyard.
+  kernel_.Bury(thread.Ended());
+  bool finish = false;
+  {
+    absl::MutexLock lock(&mutex_);
     finish = --running_ == 0;
     if (finish) state_ = State::kDying;  // with code 0, unless an exit said otherwise
   }
-  kernel_.Bury(thread.Ended());
   if (finish) Finish();
 }
 
@@ -171,13 +179,15 @@ std::vector<std::shared_ptr<ProcessDispatcher>> JobDispatcher::processes() const
   return out;
 }
 
-void JobDispatcher::Kill(int64_t return_code) {
+std::vector<std::shared_ptr<ProcessDispatcher>> JobDispatcher::Kill(int64_t return_code) {
   {
     absl::MutexLock lock(&mutex_);
     killed_ = true;
   }
-  for (const auto& process : processes()) process->Exit(return_code);
+  auto met = processes();
+  for (const auto& process : met) process->Exit(return_code);
   UpdateSignals(0, ZX_JOB_TERMINATED);
+  return met;
 }
 
 bool JobDispatcher::killed() const {

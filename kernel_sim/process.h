@@ -48,8 +48,8 @@ class ProcessDispatcher : public Dispatcher {
   // Starts a further thread. BAD_STATE: the process isn't running.
   zx_status_t StartThread(ThreadDispatcher& thread, const platform::GuestStart& start) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Ends the process with this return code; the first call decides. Doesn't wait.
-  void Exit(int64_t return_code) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the process with this return code; the first call decides. Doesn't wait. Returns whether this was the first.
+  bool Exit(int64_t return_code) ABSL_LOCKS_EXCLUDED(mutex_);
   // Called by the kernel on a thread's host thread, at its end.
   void OnThreadEnded(ThreadDispatcher& thread) ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits, on a thread that is no guest's, until the process is dead.
@@ -89,7 +89,7 @@ class ProcessDispatcher : public Dispatcher {
   State state_ ABSL_GUARDED_BY(mutex_) = State::kInitial;
   int64_t return_code_ ABSL_GUARDED_BY(mutex_) = 0;
   zx_time_t start_time_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that were started and haven't ended
+  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that were started and aren't done with this process
   std::vector<std::shared_ptr<ThreadDispatcher>> threads_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -105,8 +105,8 @@ class JobDispatcher : public Dispatcher {
   zx_status_t AddProcess(const std::shared_ptr<ProcessDispatcher>& process) ABSL_LOCKS_EXCLUDED(mutex_);
   void RemoveProcess(const ProcessDispatcher& process) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<std::shared_ptr<ProcessDispatcher>> processes() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Kills every process, and takes no new one.
-  void Kill(int64_t return_code) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Kills every process, and takes no new one. Returns those that it met, so that they can be waited for.
+  std::vector<std::shared_ptr<ProcessDispatcher>> Kill(int64_t return_code) ABSL_LOCKS_EXCLUDED(mutex_);
   bool killed() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -27,30 +27,18 @@ zx_status_t handle_close_many(const Caller& caller, UserPtr<const zx_handle_t> h
   return status;
 }
 
-namespace {
-
-// The rights of a copy: the same, or fewer.
-zx_status_t CopyRights(zx_rights_t have, zx_rights_t* wanted) {
-  if (*wanted == ZX_RIGHT_SAME_RIGHTS) *wanted = have;
-  return (*wanted & ~have) != 0 ? ZX_ERR_INVALID_ARGS : ZX_OK;
-}
-
-}  // namespace
-
 zx_status_t handle_duplicate(const Caller& caller, zx_handle_t value, zx_rights_t rights, UserPtr<zx_handle_t> out) {
-  std::shared_ptr<Dispatcher> object;
-  zx_rights_t have = 0;
-  if (const zx_status_t s = caller.handles().Get(value, &object, &have); s != ZX_OK) return s;
-  if ((have & ZX_RIGHT_DUPLICATE) == 0) return ZX_ERR_ACCESS_DENIED;
-  if (const zx_status_t s = CopyRights(have, &rights); s != ZX_OK) return s;
-  return caller.GiveHandle(Handle(std::move(object), rights), out);
+  Handle copy;
+  if (const zx_status_t s = caller.handles().Duplicate(value, rights, &copy); s != ZX_OK) return s;
+  return caller.GiveHandle(std::move(copy), out);
 }
 
 zx_status_t handle_replace(const Caller& caller, zx_handle_t value, zx_rights_t rights, UserPtr<zx_handle_t> out) {
   // The old handle is consumed in any case.
-  Handle old = caller.handles().Remove(value);
+  const Handle old = caller.handles().Remove(value);
   if (!old) return ZX_ERR_BAD_HANDLE;
-  if (const zx_status_t s = CopyRights(old.rights(), &rights); s != ZX_OK) return s;
+  if (rights == ZX_RIGHT_SAME_RIGHTS) rights = old.rights();
+  if (!old.has(rights)) return ZX_ERR_INVALID_ARGS;
   return caller.GiveHandle(Handle(old.object(), rights), out);
 }
 

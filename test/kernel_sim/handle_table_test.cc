@@ -40,6 +40,24 @@ TEST_CASE("errors of a look-up come in the order bad handle, wrong type, missing
   CHECK(table.Get(value, ZX_RIGHT_READ, &event) == ZX_ERR_ACCESS_DENIED);
 }
 
+TEST_CASE("a handle is duplicated with the same rights or fewer, if it may be", "[handles]") {
+  HandleTable table;
+  const auto event = NewEvent();
+  const zx_handle_t value = table.Add(Handle(event, ZX_RIGHT_DUPLICATE | ZX_RIGHT_WAIT));
+  Handle copy;
+  REQUIRE(table.Duplicate(value, ZX_RIGHT_SAME_RIGHTS, &copy) == ZX_OK);
+  CHECK(copy.rights() == (ZX_RIGHT_DUPLICATE | ZX_RIGHT_WAIT));
+  CHECK(event->handle_count() == 2);
+  REQUIRE(table.Duplicate(value, ZX_RIGHT_WAIT, &copy) == ZX_OK);
+  CHECK(copy.rights() == ZX_RIGHT_WAIT);
+  CHECK(event->handle_count() == 2);
+  const zx_handle_t second = table.Add(std::move(copy));
+  CHECK(table.Duplicate(second, ZX_RIGHT_SAME_RIGHTS, &copy) == ZX_ERR_ACCESS_DENIED);
+  CHECK(table.Duplicate(value, ZX_RIGHT_WRITE, &copy) == ZX_ERR_INVALID_ARGS);
+  CHECK(table.Duplicate(value + 4096, ZX_RIGHT_WAIT, &copy) == ZX_ERR_BAD_HANDLE);
+  CHECK(event->handle_count() == 2);
+}
+
 TEST_CASE("a stale handle value isn't taken for the handle that came into its place", "[handles]") {
   HandleTable table;
   std::set<zx_handle_t> seen;
