@@ -20,7 +20,8 @@ absl::Status FileError(const std::string& path, const char* what) {
 class File {
  public:
   static absl::StatusOr<File> Open(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // Without waiting: a pipe that nobody writes to is refused below.
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return FileError(path, "open");
     File file(path, fd);
     struct stat about {};
@@ -60,6 +61,10 @@ class File {
 absl::StatusOr<std::vector<std::byte>> ReadWholeFile(const std::string& path) {
   const absl::StatusOr<File> file = File::Open(path);
   if (!file.ok()) return file.status();
+  if (file->size() > kMostRead) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", path, "' is too large for a program: ", file->size(), " bytes, of ", kMostRead, " at most"));
+  }
   std::vector<std::byte> bytes(file->size());
   if (const absl::Status s = file->ReadAt(0, bytes.data(), bytes.size()); !s.ok()) return s;
   return bytes;

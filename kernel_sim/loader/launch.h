@@ -45,7 +45,8 @@ absl::StatusOr<LaunchedProgram> LaunchProgram(Kernel& kernel, absl::Span<const s
 absl::StatusOr<std::shared_ptr<VmoDispatcher>> VmoFromFile(Kernel& kernel, const std::string& path,
                                                            const std::string& name);
 
-// A file's bytes. The error names the file.
+// A file's bytes, of which there may be `kMostRead`: they are read into the host's heap. The error names the file.
+inline constexpr uint64_t kMostRead = uint64_t{1} << 30;
 absl::StatusOr<std::vector<std::byte>> ReadWholeFile(const std::string& path);
 
 }  // namespace zirconia::kernel

@@ -1,4 +1,7 @@
 // zirconia run, as people use it.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -55,7 +58,7 @@ TEST_CASE("the console is standard output, byte for byte", "[cli]") {
 }
 
 TEST_CASE("guests that check behaviours find all of them", "[cli]") {
-  const std::string name = GENERATE(as<std::string>(), "vm", "threads", "library", "malloc", "bad_pointers");
+  const std::string name = GENERATE(as<std::string>(), "vm", "threads", "library", "malloc", "bad_pointers", "tasks");
   CAPTURE(name);
   const CommandResult r = Run({Guest(name)});
   CAPTURE(r.out, r.err);
@@ -107,6 +110,16 @@ TEST_CASE("a guest that misbehaves ends as Zircon would have it, with a report, 
   if (c.guest == "crash_abort") CHECK(r.out == "about to abort");
 }
 
+TEST_CASE("what a guest leaves behind ends with it", "[cli]") {
+  for (int i = 0; i < 10; ++i) {
+    const CommandResult r = Run({"--stats", Guest("children_left")});
+    CAPTURE(r.out, r.err);
+    CHECK(r.exit_code == 11);
+    CHECK(r.signal == 0);
+    CHECK_FALSE(r.timed_out);
+  }
+}
+
 TEST_CASE("a VMO holds the file that it was made from", "[cli]") {
   std::string content(1'000'003, '\0');
   for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7 + i / 251);
@@ -146,6 +159,10 @@ TEST_CASE("statistics count what happened, for people and for machines", "[cli]"
 
 TEST_CASE("errors of use are one line that names what was wrong, and exit status 2", "[cli]") {
   const TemporaryFile text("not a program\n");
+  const TemporaryFile large("");
+  REQUIRE(truncate(large.path().c_str(), off_t{1} << 42) == 0);
+  const std::string pipe = text.path() + ".pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
   struct Case {
     std::vector<std::string> words;
     std::string names;
@@ -155,6 +172,9 @@ TEST_CASE("errors of use are one line that names what was wrong, and exit status
       {{"/nonexistent/program"}, "/nonexistent/program"},
       {{"/"}, "regular file"},
       {{text.path()}, "ELF"},
+      {{large.path()}, "too large"},
+      {{pipe}, "regular file"},
+      {{"--vmo", "a=" + pipe, Guest("hello")}, "regular file"},
       {{ZIRCONIA_PROGRAM}, "dynamically linked"},
       {{"--no-such-option", Guest("hello")}, "--no-such-option"},
       {{"--memory", "much", Guest("hello")}, "much"},
@@ -172,6 +192,7 @@ TEST_CASE("errors of use are one line that names what was wrong, and exit status
     CHECK_THAT(r.err, StartsWith("zirconia: ") && Contains(c.names));
     CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 1);
   }
+  unlink(pipe.c_str());
 }
 
 }  // namespace

@@ -178,6 +178,7 @@ int Run(const RunOptions& options) {
   const auto launched = kernel::LaunchProgram(**kernel, *file, launch);
   if (!launched.ok()) return UsageError(absl::StrCat("can't run '", path, "': ", launched.status().message()));
   launched->process->WaitUntilDead();
+  (*kernel)->Stop();  // other processes of the guest too, whose ends are still reported to what stands here
 
   const int64_t code = launched->process->return_code();
   if (code == ZX_TASK_RETCODE_EXCEPTION_KILL) return kExitCrashed;
