@@ -159,7 +159,11 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   gaps_.Remove(range);
   request.vmo->AddMapping(*mapping);
   in.mappings_.emplace(range.base, std::move(mapping));
-  if (!edits.empty()) in.table_.Commit(edits, std::move(reservation), nullptr);
+  if (!edits.empty()) {
+    in.table_.Commit(edits, std::move(reservation), nullptr);
+    // Where the host refuses, touches will ask it again.
+    if (must_show) in.table_.Realize(range).IgnoreError();
+  }
   return range.base;
 }
 

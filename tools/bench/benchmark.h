@@ -16,21 +16,29 @@ struct Settings {
   bool quick = false;  // one round, and less memory: shows that everything runs, not what it costs
 };
 
-// What one round of an operation gave.
+// What one round of an operation gave, for each operation.
 struct Sample {
-  double nanoseconds = 0;                           // for each operation
-  std::optional<double> host_calls = std::nullopt;  // made through platform::Host, for each operation
+  double nanoseconds = 0;
+  std::optional<double> host_calls = std::nullopt;  // made through platform::Host
+};
+
+// One round of both sides, in nanoseconds for each operation.
+struct Pair {
+  double subject = 0;
+  double floor = 0;
 };
 
 // The floor of an operation is the least that this host must be asked for to get the same effect, written out as raw
-// host calls. Subject and floor are measured in alternate rounds; each call of the functions is one round, and their
-// fixtures are made by the first.
+// host calls. Subject and floor are measured in alternate rounds: each call of `subject` and of `floor` is one. Where
+// they can take turns more closely than that, `pairs` stands in their place and makes so many rounds at once. Fixtures
+// are made by the first call.
 struct Benchmark {
   std::string name;
-  std::function<absl::StatusOr<Sample>()> subject;
-  std::string floor_name = {};                         // what the floor does; empty: there is none
-  std::function<absl::StatusOr<double>()> floor = {};  // nanoseconds for each operation
-  std::optional<double> wanted = std::nullopt;         // the ratio that is to be reached, at most
+  std::function<absl::StatusOr<Sample>()> subject = {};
+  std::string floor_name = {};  // what the floor does; empty: there is none
+  std::function<absl::StatusOr<double>()> floor = {};
+  std::function<absl::StatusOr<std::vector<Pair>>(int rounds)> pairs = {};
+  std::optional<double> wanted = std::nullopt;  // the ratio that is to be reached, at most
   std::string note = {};
   int rounds = 25;
 };
@@ -41,16 +49,14 @@ struct Result {
   std::optional<double> host_calls = std::nullopt;
   std::string floor_name = {};
   std::optional<double> floor_nanoseconds = std::nullopt;
+  std::optional<double> ratio = std::nullopt;
   std::optional<double> wanted = std::nullopt;
   std::string note = {};
-  std::optional<double> ratio() const {
-    if (!floor_nanoseconds.has_value() || *floor_nanoseconds <= 0) return std::nullopt;
-    return nanoseconds / *floor_nanoseconds;
-  }
 };
 
-// Runs all rounds. The figures are those of the fastest round of each side: whatever else this machine does only adds
-// to the time, and it adds to both.
+// Runs all rounds. Times are those of the fastest round of each side, since what else the machine does only adds to
+// them. The ratio is the median of the ratios of neighbouring rounds: a machine that is slow for a while is slow for
+// both. Host calls are those of the round that made the fewest.
 absl::StatusOr<Result> Measure(const Benchmark& benchmark, const Settings& settings);
 
 // Host-side operations on address spaces: map, unmap, protect, replace.

@@ -8,7 +8,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "kernel_sim/loader/launch.h"
 #include "tools/bench/benchmark.h"
 
@@ -28,13 +27,27 @@ absl::StatusOr<std::unique_ptr<GuestMachine>> GuestMachine::Create(const kernel:
   machine->program_ = *std::move(program);
   kernel::Kernel::Options kernel_options;
   kernel_options.machine = options;
-  kernel_options.console = [console = &machine->console_](absl::string_view text) {
-    console->append(text.data(), text.size());
-  };
+  kernel_options.console = [made = machine.get()](absl::string_view text) { made->OnConsole(text); };
   auto kernel = kernel::Kernel::Create(std::move(kernel_options));
   if (!kernel.ok()) return kernel.status();
   machine->kernel_ = *std::move(kernel);
   return machine;
+}
+
+void GuestMachine::OnConsole(absl::string_view text) {
+  console_.append(text.data(), text.size());
+  for (size_t end; (end = console_.find('\n')) != std::string::npos;) {
+    const std::vector<std::string> words = absl::StrSplit(console_.substr(0, end), ' ');
+    Line line;
+    // What isn't two numbers is a complaint: it is kept for the error.
+    if (words.size() != 2 || !absl::SimpleAtoi(words[0], &line.value) ||
+        !absl::SimpleAtoi(words[1], &line.operations)) {
+      return;
+    }
+    console_.erase(0, end + 1);
+    lines_.push_back(line);
+    if (on_line_) on_line_(line);
+  }
 }
 
 uint64_t GuestMachine::HostCalls() const {
@@ -44,8 +57,11 @@ uint64_t GuestMachine::HostCalls() const {
 }
 
 absl::StatusOr<GuestMachine::Run> GuestMachine::RunGuest(const std::string& benchmark, uint64_t n,
-                                                         std::vector<std::shared_ptr<kernel::VmoDispatcher>> vmos) {
+                                                         std::vector<std::shared_ptr<kernel::VmoDispatcher>> vmos,
+                                                         std::function<void(const Line&)> on_line) {
   console_.clear();
+  lines_.clear();
+  on_line_ = std::move(on_line);
   kernel::LaunchOptions launch;
   launch.name = "bench";
   launch.arguments = {"bench", benchmark, absl::StrCat(n)};
@@ -64,11 +80,10 @@ absl::StatusOr<GuestMachine::Run> GuestMachine::RunGuest(const std::string& benc
   });
   if (!status.ok()) return status;
   run.host_calls = HostCalls() - host_calls;
-  const std::vector<std::string> words = absl::StrSplit(absl::StripAsciiWhitespace(console_), ' ');
-  if (code != 0 || words.size() != 2 || !absl::SimpleAtoi(words[0], &run.value) ||
-      !absl::SimpleAtoi(words[1], &run.operations)) {
+  if (code != 0 || lines_.empty() || !console_.empty()) {
     return absl::InternalError(absl::StrCat("the guest '", benchmark, "' ended with ", code, " and said: ", console_));
   }
+  run.last = lines_.back();
   return run;
 }
 

@@ -41,7 +41,7 @@ std::string ResultsAsTable(absl::Span<const Result> results) {
   std::string table = absl::StrFormat("%-*s  %10s  %10s  %6s  %7s  %10s  %s\n", static_cast<int>(width), "operation",
                                       "time", "floor", "ratio", "wanted", "host calls", "the floor is");
   for (const Result& result : results) {
-    const auto ratio = result.ratio();
+    const std::optional<double>& ratio = result.ratio;
     absl::StrAppendFormat(
         &table, "%-*s  %10s  %10s  %6s  %7s  %10s  %s", static_cast<int>(width), result.name,
         TimeText(result.nanoseconds), result.floor_nanoseconds.has_value() ? TimeText(*result.floor_nanoseconds) : "-",
@@ -52,7 +52,7 @@ std::string ResultsAsTable(absl::Span<const Result> results) {
     if (ratio.has_value() && result.wanted.has_value() && *ratio > *result.wanted) table += " MISSED";
     table += "\n";
   }
-  if (!notes.empty()) table += "\n";
+  table += "\nTimes are those of the fastest round; the ratio is the median over neighbouring rounds.\n";
   for (size_t i = 0; i < notes.size(); ++i) absl::StrAppendFormat(&table, "[%d] %s\n", i + 1, notes[i]);
   return table;
 }
@@ -63,7 +63,7 @@ std::string ResultsAsJson(absl::Span<const Result> results, const Settings& sett
     rows.push_back({{"operation", result.name},
                     {"time_ns", result.nanoseconds},
                     {"floor_ns", OrNull(result.floor_nanoseconds)},
-                    {"ratio", OrNull(result.ratio())},
+                    {"ratio", OrNull(result.ratio)},
                     {"wanted", OrNull(result.wanted)},
                     {"host_calls", OrNull(result.host_calls)},
                     {"floor", result.floor_name},
