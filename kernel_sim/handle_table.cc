@@ -12,16 +12,22 @@ zx_handle_t HandleTable::ValueOf(size_t index, uint32_t reuse) {
                                   3);
 }
 
-const HandleTable::Slot* HandleTable::Find(zx_handle_t value, SlotState state) const {
-  if ((value & 3) != 3) return nullptr;
+size_t HandleTable::IndexOf(zx_handle_t value, SlotState state) const {
+  if ((value & 3) != 3) return slots_.size();
   const size_t index = (value >> 2) & ((1u << kIndexBits) - 1);
-  if (index >= slots_.size()) return nullptr;
+  if (index >= slots_.size()) return slots_.size();
   const Slot& slot = slots_[index];
-  return slot.state == state && ValueOf(index, slot.reuse) == value ? &slot : nullptr;
+  return slot.state == state && ValueOf(index, slot.reuse) == value ? index : slots_.size();
+}
+
+const HandleTable::Slot* HandleTable::Find(zx_handle_t value, SlotState state) const {
+  const size_t index = IndexOf(value, state);
+  return index < slots_.size() ? &slots_[index] : nullptr;
 }
 
 HandleTable::Slot* HandleTable::Find(zx_handle_t value, SlotState state) {
-  return const_cast<Slot*>(std::as_const(*this).Find(value, state));
+  const size_t index = IndexOf(value, state);
+  return index < slots_.size() ? &slots_[index] : nullptr;
 }
 
 void HandleTable::FreeSlot(Slot* slot) {

@@ -111,6 +111,8 @@ class HandleTable {
 
   static constexpr uint32_t kIndexBits = 20;
   static zx_handle_t ValueOf(size_t index, uint32_t reuse);
+  // Where the slot of a value in this state is; the number of slots where there is none. Find: the slot, or null.
+  size_t IndexOf(zx_handle_t value, SlotState state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Slot* Find(zx_handle_t value, SlotState state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Slot* Find(zx_handle_t value, SlotState state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FreeSlot(Slot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

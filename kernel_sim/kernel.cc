@@ -108,7 +108,7 @@ zx_status_t Kernel::CreateVmo(uint64_t size, bool resizable, std::shared_ptr<Vmo
   return ZX_OK;
 }
 
-void Kernel::KillByException(ThreadDispatcher& thread, CrashReport report) {
+void Kernel::KillByException(ThreadDispatcher& thread, CrashReport report) const {
   ProcessDispatcher& process = thread.process();
   report.process = process.name();
   report.process_koid = process.koid();

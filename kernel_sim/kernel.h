@@ -76,7 +76,7 @@ class Kernel : public platform::GuestEvents {
   zx_status_t CreateVmo(uint64_t size, bool resizable, std::shared_ptr<VmoDispatcher>* out);
 
   // Ends a thread's process because of an exception that nobody handles, and reports it if it is what ends the process.
-  void KillByException(ThreadDispatcher& thread, CrashReport report);
+  void KillByException(ThreadDispatcher& thread, CrashReport report) const;
 
   // Called by a process that has ended, before its address space goes.
   void ReportExit(ProcessDispatcher& process) {

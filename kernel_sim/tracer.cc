@@ -12,29 +12,30 @@
 namespace zirconia::kernel {
 namespace {
 
+// Named for the words of syscalls.def.
 enum class Kind : uint8_t {
-  handle,
-  size,
-  address,
-  hex,
-  number,
-  number_signed,
-  status,
-  signals,
-  rights,
-  deadline,
-  topic,
-  property,
-  in_bytes,
-  in_string,
-  in_handles,
-  in_pointer,
-  out_handle,
-  out_u32,
-  out_u64,
-  out_size,
-  out_address,
-  out_pointer,
+  k_handle,
+  k_size,
+  k_address,
+  k_hex,
+  k_number,
+  k_signed,
+  k_status,
+  k_signals,
+  k_rights,
+  k_deadline,
+  k_topic,
+  k_property,
+  k_in_bytes,
+  k_in_string,
+  k_in_handles,
+  k_in_pointer,
+  k_out_handle,
+  k_out_u32,
+  k_out_u64,
+  k_out_size,
+  k_out_address,
+  k_out_pointer,
 };
 
 struct Argument {
@@ -52,30 +53,7 @@ constexpr Call::Result ResultOf(const char* type) {
 
 const std::vector<Call>& Calls() {
 #define ZX_SYSCALL(number, result, name, count, arguments) {ResultOf(#result), {arguments}},
-// The table's words as enumerators, one by one: `signed` is a keyword of C++.
-#define A(kind, name) {KIND_##kind, #name},
-#define KIND_handle Kind::handle
-#define KIND_size Kind::size
-#define KIND_address Kind::address
-#define KIND_hex Kind::hex
-#define KIND_number Kind::number
-#define KIND_signed Kind::number_signed
-#define KIND_status Kind::status
-#define KIND_signals Kind::signals
-#define KIND_rights Kind::rights
-#define KIND_deadline Kind::deadline
-#define KIND_topic Kind::topic
-#define KIND_property Kind::property
-#define KIND_in_bytes Kind::in_bytes
-#define KIND_in_string Kind::in_string
-#define KIND_in_handles Kind::in_handles
-#define KIND_in_pointer Kind::in_pointer
-#define KIND_out_handle Kind::out_handle
-#define KIND_out_u32 Kind::out_u32
-#define KIND_out_u64 Kind::out_u64
-#define KIND_out_size Kind::out_size
-#define KIND_out_address Kind::out_address
-#define KIND_out_pointer Kind::out_pointer
+#define A(kind, name) {Kind::k_##kind, #name},
   static const std::vector<Call> calls = {
 #include "kernel_sim/syscalls.def"
   };
@@ -117,41 +95,41 @@ std::string ShowArgument(UserMemory& memory, const Call& call, size_t i, const S
   const uint64_t w = words[i];
   const uint64_t next = i + 1 < words.size() ? words[i + 1] : 0;
   switch (call.arguments[i].kind) {
-    case Kind::size:
-    case Kind::number:
+    case Kind::k_size:
+    case Kind::k_number:
       return absl::StrCat(w);
-    case Kind::number_signed:
+    case Kind::k_signed:
       return absl::StrCat(static_cast<int64_t>(w));
-    case Kind::status:
+    case Kind::k_status:
       return StatusName(static_cast<zx_status_t>(w));
-    case Kind::deadline:
+    case Kind::k_deadline:
       return static_cast<zx_time_t>(w) == ZX_TIME_INFINITE ? "ZX_TIME_INFINITE"
                                                            : absl::StrCat(static_cast<zx_time_t>(w));
-    case Kind::topic:
-    case Kind::property:
+    case Kind::k_topic:
+    case Kind::k_property:
       return absl::StrCat(static_cast<uint32_t>(w));
-    case Kind::handle:
-    case Kind::signals:
-    case Kind::rights:
+    case Kind::k_handle:
+    case Kind::k_signals:
+    case Kind::k_rights:
       return absl::StrFormat("0x%x", static_cast<uint32_t>(w));
-    case Kind::in_bytes:
-    case Kind::in_string:
+    case Kind::k_in_bytes:
+    case Kind::k_in_string:
       return w == 0 ? "null" : Text(memory, w, next);
-    case Kind::in_handles:
+    case Kind::k_in_handles:
       return w == 0 ? "null" : Handles(memory, w, next);
     default:
-      return w == 0 && call.arguments[i].kind >= Kind::in_pointer ? "null" : absl::StrFormat("0x%x", w);
+      return w == 0 && call.arguments[i].kind >= Kind::k_in_pointer ? "null" : absl::StrFormat("0x%x", w);
   }
 }
 
 // What the call left behind an out pointer; empty where that can't be said.
 std::string ShowOutput(UserMemory& memory, Kind kind, uint64_t address) {
   if (address == 0) return "";
-  const bool narrow = kind == Kind::out_handle || kind == Kind::out_u32;
-  if (!narrow && kind != Kind::out_u64 && kind != Kind::out_size && kind != Kind::out_address) return "";
+  const bool narrow = kind == Kind::k_out_handle || kind == Kind::k_out_u32;
+  if (!narrow && kind != Kind::k_out_u64 && kind != Kind::k_out_size && kind != Kind::k_out_address) return "";
   uint64_t value = 0;
   if (memory.CopyIn(&value, address, narrow ? 4 : 8) != ZX_OK) return "";
-  return kind == Kind::out_size ? absl::StrCat(value) : absl::StrFormat("0x%x", value);
+  return kind == Kind::k_out_size ? absl::StrCat(value) : absl::StrFormat("0x%x", value);
 }
 
 std::string Head(const Caller& caller, uint64_t number, const SyscallWords& words) {

@@ -39,7 +39,7 @@ absl::Status VdsoVmo::Init(KoidAllocator& koids, mm::FrameAllocator& frames, con
   const auto at = image_->FindSymbol("zirconia_vdso_constants");
   if (!at.has_value() || *at + sizeof(filled) > size_) return absl::InternalError("the vDSO image lacks its constants");
   std::memcpy(&content[*at], &filled, sizeof(filled));
-  if (const absl::Status s = (*vmo)->Write(mm::ByteSize(0), content); !s.ok()) return s;
+  if (absl::Status s = (*vmo)->Write(mm::ByteSize(0), content); !s.ok()) return s;
   (*vmo)->MakeConstant();
 
   vmo_ = std::make_shared<VmoDispatcher>(koids, *std::move(vmo), size_);

@@ -80,8 +80,8 @@ void NumberSet::Erase(uint64_t number) {
 
 uint64_t NumberSet::Least() const {
   uint64_t number = 0;
-  for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
-    number = number * 64 + static_cast<uint64_t>(std::countr_zero((*level)[number]));
+  for (size_t level = levels_.size(); level-- > 0;) {
+    number = number * 64 + static_cast<uint64_t>(std::countr_zero(levels_[level][number]));
   }
   return number;
 }

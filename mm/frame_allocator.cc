@@ -239,7 +239,7 @@ struct FrameAllocator::Impl {
   bool WaitForTransit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     if (in_transit == 0) return false;
     mutex.Await(absl::Condition(
-        +[](uint64_t* n) { return *n == 0; }, &in_transit));
+        +[](const uint64_t* n) { return *n == 0; }, static_cast<const uint64_t*>(&in_transit)));
     return true;
   }
 

@@ -9,7 +9,6 @@
 namespace zirconia::platform {
 
 using mm::ByteSize;
-using mm::PageCount;
 using mm::PageTableEdit;
 using mm::PageTableEffects;
 using mm::Protection;

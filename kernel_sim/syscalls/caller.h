@@ -47,15 +47,16 @@ template <typename T>
 struct HandlerArgument<T*> {
   using Type = UserPtr<T>;
 };
-template <typename Prototype>
-struct HandlerOf;
 template <typename Result, typename... Args>
-struct HandlerOf<Result(Args...)> {
+struct Handler {
   using Type = Result(const Caller&, typename HandlerArgument<Args>::Type...);
 };
+// Deduced from an argument: clang takes what doesn't return for a type of its own, which only converts to this one.
+template <typename Result, typename... Args>
+Handler<Result, Args...> HandlerOf(Result (*)(Args...));
 
 // Declares them with the prototypes of <zircon/syscalls.h>, so that a handler that differs doesn't link.
-#define ZX_SYSCALL(number, result, name, count, arguments) HandlerOf<decltype(::zx_##name)>::Type name;
+#define ZX_SYSCALL(number, result, name, count, arguments) decltype(HandlerOf(&::zx_##name))::Type name;
 #include "kernel_sim/syscalls.def"
 #undef ZX_SYSCALL
 

@@ -1,5 +1,6 @@
 #include "kernel_sim/syscalls/dispatch.h"
 
+#include <iterator>
 #include <type_traits>
 #include <utility>
 

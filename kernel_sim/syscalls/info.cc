@@ -147,6 +147,7 @@ zx_info_process_v2_t ProcessInfoV2(const ProcessDispatcher& p) {
 template <typename Objects>
 std::vector<zx_koid_t> Koids(const Objects& objects) {
   std::vector<zx_koid_t> koids;
+  koids.reserve(objects.size());
   for (const auto& o : objects) koids.push_back(o->koid());
   return koids;
 }

@@ -75,7 +75,8 @@ TEST_CASE("handles in unread messages are closed with the channel", "[channel]")
   const auto event = std::make_shared<EventDispatcher>(koids);
   ChannelMessage message;
   message.handles.emplace_back(event, 0);
-  REQUIRE(ends.left->Write(std::move(message)) == ZX_OK);
+  const zx_status_t written = ends.left->Write(std::move(message));
+  REQUIRE(written == ZX_OK);
   CHECK(event->handle_count() == 1);
   ends.b.Close();
   CHECK(event->handle_count() == 0);
@@ -91,7 +92,8 @@ TEST_CASE("ten thousand channels, each in a message in the next, close without r
     Handle right_handle(right, right->default_rights());
     ChannelMessage message;
     if (outer) message.handles.push_back(std::move(outer));
-    REQUIRE(left->Write(std::move(message)) == ZX_OK);
+    const zx_status_t written = left->Write(std::move(message));
+    REQUIRE(written == ZX_OK);
     outer = std::move(right_handle);
   }
   CHECK_FALSE(innermost.expired());

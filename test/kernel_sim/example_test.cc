@@ -5,7 +5,7 @@
 #include "mm/software_page_table.h"
 #include "mm/vm_address_region.h"
 
-using namespace zirconia::mm;
+namespace zirconia::mm {
 
 TEST_CASE("what is decommitted reads as zeros through a live mapping, at once") {
   HeapPhysicalMemory memory(PageCount(64));
@@ -29,3 +29,5 @@ TEST_CASE("what is decommitted reads as zeros through a live mapping, at once") 
   CHECK(byte == std::byte{0});
   CHECK(vmo->committed_pages() == PageCount(0));
 }
+
+}  // namespace zirconia::mm

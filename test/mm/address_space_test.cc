@@ -9,8 +9,6 @@
 namespace zirconia::mm {
 namespace {
 
-using absl::StatusCode;
-
 struct Machine {
   HeapPhysicalMemory memory{PageCount(1024)};
   FrameAllocator frames{memory};

@@ -194,7 +194,7 @@ TEST_CASE("FrameAllocator: pinned frames are freed when the last pin on them is 
   a.reset();
   CHECK(frames.stats().used == PageCount(4));
   FramePin moved = *std::move(b);
-  b.reset();
+  b = std::nullopt;
   CHECK(frames.stats().used == PageCount(4));
   moved = FramePin();
   CHECK(frames.stats().used == PageCount(0));
@@ -214,6 +214,7 @@ TEST_CASE("FrameAllocator: owners that grow by turns each stay in one run, in wh
   HeapPhysicalMemory memory(PageCount(8192));
   FrameAllocator frames(memory);
   std::vector<std::shared_ptr<VmObject>> vmos;
+  vmos.reserve(4);
   for (int i = 0; i < 4; ++i) vmos.push_back(*VmObject::Create(frames, Pages(200), false));
   for (uint64_t i = 0; i < 200; ++i) {
     const uint64_t pages[] = {i, 199 - i, i * 77 % 200, i};

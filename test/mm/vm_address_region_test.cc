@@ -51,7 +51,7 @@ VmAddressRegion::MapRequest Anywhere(std::shared_ptr<VmObject> vmo, uint64_t pag
 TEST_CASE("Map: geometry that can't be is refused") {
   Machine m;
   const auto vmo = m.Vmo(4);
-  const auto code = [&](VmAddressRegion::MapRequest r) { return m.a.root->Map(r).status().code(); };
+  const auto code = [&](const VmAddressRegion::MapRequest& r) { return m.a.root->Map(r).status().code(); };
   auto r = MapAt(0, vmo, 0, 4);
   r.size = ByteSize(0);
   CHECK(code(r) == StatusCode::kInvalidArgument);

@@ -18,7 +18,6 @@
 namespace zirconia::platform {
 namespace {
 
-using mm::ByteSize;
 using mm::FrameNumber;
 using mm::FrameRun;
 using mm::kPageSize;

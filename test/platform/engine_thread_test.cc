@@ -277,6 +277,7 @@ TEST_CASE("there is an end to the slots, and it is an error", "[engine]") {
 TEST_CASE("a host without room for a thread is an error", "[engine]") {
   TestMachine machine;
   std::vector<std::unique_ptr<GuestThread>> threads;
+  threads.reserve(100);
   // The C library keeps a few stacks of threads that ended: the first threads may get those.
   for (int i = 0; i < 100; ++i) threads.push_back(machine.Create());
   rlimit before{};

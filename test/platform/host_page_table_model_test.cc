@@ -102,7 +102,7 @@ TEST_CASE("Threads that edit and realize their own ranges don't disturb one anot
   }
   for (std::thread& t : threads) t.join();
   CHECK(wrong == 0);
-  CHECK(rig.table().Verify().message() == "");
+  CHECK(rig.table().Verify() == absl::OkStatus());
 }
 
 }  // namespace

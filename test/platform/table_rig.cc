@@ -8,7 +8,6 @@
 namespace zirconia::platform {
 
 using mm::Access;
-using mm::ByteSize;
 using mm::FrameNumber;
 using mm::PageCount;
 using mm::PageTableEdit;
@@ -30,7 +29,7 @@ TableRig::TableRig(uint64_t budget_limit, HostPageTable::Options options) : budg
 TableRig::~TableRig() {
   faulty.StopFailing();
   const absl::Status status = table_->Verify();
-  CHECK(status.message() == "");
+  CHECK(status == absl::OkStatus());
   table_.reset();
   CHECK(budget.used() == 0);
 }
@@ -83,7 +82,7 @@ void TableRig::Edit(const std::vector<PageTableEdit>& edits, mm::PageTableEffect
 
 void TableRig::Check() const {
   const absl::Status status = table_->Verify();
-  REQUIRE(status.message() == "");
+  REQUIRE(status == absl::OkStatus());
   uint64_t recorded = 0;
   for (const mm::Translation& t : table_->Snapshot()) {
     const uint64_t first = PageCount::Of(t.range.base - window_->range().base).value();

@@ -13,8 +13,6 @@
 #include <cstdlib>
 #include <stdexcept>
 
-extern char** environ;
-
 namespace zirconia::test {
 namespace {
 
@@ -40,6 +38,7 @@ struct Pipe {
 
 CommandResult RunCommand(const std::vector<std::string>& words, int seconds) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& w : words) argv.push_back(const_cast<char*>(w.c_str()));
   argv.push_back(nullptr);
 

@@ -41,6 +41,7 @@ absl::StatusOr<Result> Measure(const Benchmark& benchmark, const Settings& setti
   if (!benchmark.floor && !benchmark.pairs) return result;
   result.floor_nanoseconds = fastest(&Pair::floor);
   std::vector<double> ratios;
+  ratios.reserve(pairs.size());
   for (const Pair& pair : pairs) ratios.push_back(pair.subject / pair.floor);
   result.ratio = Median(std::move(ratios));
   return result;
