@@ -42,7 +42,7 @@ HostPageTable::HostPageTable(const Window& window, const BackingFile& file, MapB
       file_(file),
       budget_(budget),
       options_(options),
-      remapper_(window, file),
+      remapper_(window, file, options.remap),
       eviction_hand_(window.range().base) {
   {
     absl::MutexLock lock(&mutex_);
@@ -65,7 +65,7 @@ bool HostPageTable::TakeHeadroom(uint64_t mappings) {
 }
 
 void HostPageTable::SettleBudget() {
-  const uint64_t count = remapper_.mappings().count();
+  const uint64_t count = remapper_.mappings().count() + remapper_.leftovers();
   if (count > charged_) budget_.Charge(count - charged_);
   if (count < charged_) budget_.Release(charged_ - count);
   charged_ = count;
@@ -78,7 +78,7 @@ absl::StatusOr<mm::PageTable::Reservation> HostPageTable::Prepare(absl::Span<con
     absl::MutexLock lock(&mutex_);
     for (const PageTableEdit& edit : edits) {
       if (OnlyTakesAway(edit) || edit.range.empty()) continue;
-      if (!remapper_.mappings().IsReserved(edit.range)) units += 2;
+      if (!remapper_.mappings().IsReserved(edit.range)) units += 2 + remapper_.HeadroomFor(edit.range);
     }
   }
   while (!budget_.TryCharge(units)) {
@@ -177,7 +177,8 @@ void HostPageTable::PlanTranslation(const Translation& t, Plan& plan) const {
 }
 
 void HostPageTable::Execute(const Step& step, uint64_t& prepaid) {
-  const uint64_t growth = remapper_.mappings().GrowthBound(step.range);
+  uint64_t growth = remapper_.mappings().GrowthBound(step.range);
+  if (step.kind == Step::Kind::kMap) growth += remapper_.HeadroomFor(step.range);
   if (growth <= prepaid) {
     prepaid -= growth;
   } else if (!TakeHeadroom(growth)) {
@@ -188,10 +189,10 @@ void HostPageTable::Execute(const Step& step, uint64_t& prepaid) {
   }
   switch (step.kind) {
     case Step::Kind::kMap:
-      if (!remapper_.Map(step.range, step.target)) RevokeExcess(step.range);
+      if (remapper_.Map(step.range, step.target) != RemapOutcome::kDone) RevokeExcess(step.range);
       break;
     case Step::Kind::kProtect:
-      if (!remapper_.Protect(step.range, step.target.protection)) RevokeExcess(step.range);
+      if (remapper_.Protect(step.range, step.target.protection) != RemapOutcome::kDone) RevokeExcess(step.range);
       break;
     case Step::Kind::kRevoke:
       remapper_.Revoke(step.range);
@@ -220,19 +221,34 @@ void HostPageTable::RevokeExcess(VirtRange range) {
 absl::Status HostPageTable::Realize(VirtRange range) {
   range = range.Intersect(window_);
   VirtAddr cursor = range.base;
+  bool refused = false;
   for (int attempt = 0; attempt < kRealizeAttempts; ++attempt) {
     uint64_t growth = 0;
-    bool refused = false;
     while (true) {
       std::optional<Gap> gap;
       {
         absl::MutexLock lock(&mutex_);
         gap = FindGap(range, cursor);
-        if (!gap.has_value()) return absl::OkStatus();
+        if (!gap.has_value()) {
+          if (cursor != range.base || !FaultsInVain(range)) return absl::OkStatus();
+          if (remapper_.strategy() == RemapStrategy::kNaive) return absl::ResourceExhaustedError("");
+          remapper_.Audit(range);
+          SettleBudget();
+          gap = FindGap(range, cursor);
+          if (!gap.has_value()) return absl::OkStatus();
+        }
         growth = remapper_.mappings().GrowthBound(gap->range);
-        if (!TakeHeadroom(growth)) break;
-        refused = gap->protect_only ? !remapper_.Protect(gap->range, gap->target.protection)
-                                    : !remapper_.Map(gap->range, gap->target);
+        const uint64_t backups = gap->protect_only ? 0 : remapper_.HeadroomFor(gap->range);
+        if (backups > 0 && (refused || !TakeHeadroom(growth + backups))) {
+          // What is given back first needs no backup.
+          remapper_.RevokeWide(gap->range);
+          SettleBudget();
+          continue;
+        }
+        if (backups == 0 && !TakeHeadroom(growth)) break;
+        const RemapOutcome outcome = gap->protect_only ? remapper_.Protect(gap->range, gap->target.protection)
+                                                       : remapper_.Map(gap->range, gap->target);
+        refused = outcome != RemapOutcome::kDone;
         SettleBudget();
         if (refused) break;
         ++heals_;
@@ -246,6 +262,17 @@ absl::Status HostPageTable::Realize(VirtRange range) {
     if (refused && attempt > 1) absl::SleepFor(absl::Microseconds(10 << attempt));
   }
   return absl::ResourceExhaustedError("");
+}
+
+bool HostPageTable::FaultsInVain(VirtRange range) {
+  constexpr int kTooOften = 64;
+  const std::optional<Translation> t = translations_.FindFrom(range.base);
+  if (!t.has_value() || !t->range.Overlaps(range)) return false;
+  if (idle_at_ != range.base) idle_ = 0;
+  idle_at_ = range.base;
+  if (++idle_ < kTooOften) return false;
+  idle_ = 0;
+  return true;
 }
 
 std::optional<HostPageTable::Gap> HostPageTable::FindGap(VirtRange range, VirtAddr cursor) const {
@@ -397,6 +424,7 @@ HostPageTable::Stats HostPageTable::stats() const {
   stats.revoked_wider = remapper_.counters().revoked_wider;
   stats.refused = remapper_.counters().refused;
   stats.torn = remapper_.counters().torn;
+  stats.restored = remapper_.counters().restored;
   return stats;
 }
 

@@ -50,6 +50,8 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
     // Fill the host's own page tables for what `Realize` was asked for and mapped: in bulk that costs less than a host
     // page fault for each page on its first touch, but is wasted where pages aren't touched.
     bool populate = false;
+    // How what is mapped is replaced.
+    RemapStrategy remap = RemapStrategy::kDirect;
   };
   struct Stats {
     uint64_t host_mappings = 0;  // in the window now, the reserved parts between them included
@@ -61,6 +63,7 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
     uint64_t revoked_wider = 0;  // times that more had to be taken away than was asked for
     uint64_t refused = 0;        // host calls that failed
     uint64_t torn = 0;           // holes that the host tore in failing, filled again
+    uint64_t restored = 0;       // host mappings put back from their duplicates
   };
 
   // All must outlive the table. One table for a window.
@@ -121,6 +124,10 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
   void ForEachPart(const mm::Translation& t, absl::FunctionRef<void(const mm::Translation&)> visit) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
+  // Called where `Realize` has nothing to do. Several threads may meet one fault, but a range that goes on faulting was
+  // perhaps lost behind our back: then it is time to look at what the host has.
+  bool FaultsInVain(mm::VirtRange range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   bool TakeHeadroom(uint64_t mappings) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes what is charged to the budget equal to what there is.
   void SettleBudget() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -139,6 +146,9 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
   mm::VirtAddr eviction_hand_ ABSL_GUARDED_BY(mutex_);
   uint64_t heals_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t evictions_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The page for which `Realize` last found nothing to do, and how often in a row.
+  mm::VirtAddr idle_at_ ABSL_GUARDED_BY(mutex_);
+  int idle_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<uint64_t> published_count_{1};
 };
 

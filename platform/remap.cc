@@ -2,10 +2,13 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -22,6 +25,8 @@ using mm::VirtRange;
 constexpr int kReservationFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 // How often a step that must succeed is tried again before the process gives up, with growing pauses.
 constexpr int kAttempts = 12;
+
+constexpr std::array<absl::string_view, 4> kStrategyNames = {"direct", "reserve", "stage", "naive"};
 
 int HostProtection(mm::Protection p) {
   return (p.read() ? PROT_READ : 0) | (p.write() ? PROT_WRITE : 0) | (p.execute() ? PROT_EXEC : 0);
@@ -48,45 +53,194 @@ std::optional<HostMapping> ToHostMapping(const HostVma& vma, const BackingFile& 
   return std::nullopt;
 }
 
-bool Remapper::Map(VirtRange range, const HostMapping& target) {
-  HostResult<uintptr_t> result;
-  if (target.first_frame.has_value()) {
-    result = host_.Mmap(range.base.value(), range.size.value(), HostProtection(target.protection),
-                        MAP_SHARED | MAP_FIXED, file_.fd(), target.first_frame->offset().value());
-  } else if (mappings_.IsReserved(range)) {
-    result.error = host_.Mprotect(range.base.value(), range.size.value(), HostProtection(target.protection)).error;
-  } else {
-    result = host_.Mmap(range.base.value(), range.size.value(), HostProtection(target.protection),
-                        kReservationFlags | MAP_FIXED, -1, 0);
-  }
-  if (result.ok()) {
-    mappings_.Set(range, target);
-    return true;
-  }
-  ++counters_.refused;
-  Resync(range, target, /*protection_only=*/false);
-  return false;
+absl::string_view RemapStrategyName(RemapStrategy strategy) { return kStrategyNames[static_cast<size_t>(strategy)]; }
+
+std::optional<RemapStrategy> ParseRemapStrategy(absl::string_view name) {
+  const auto found = std::find(kStrategyNames.begin(), kStrategyNames.end(), name);
+  if (found == kStrategyNames.end()) return std::nullopt;
+  return static_cast<RemapStrategy>(found - kStrategyNames.begin());
 }
 
-bool Remapper::Protect(VirtRange range, mm::Protection protection) {
+Remapper::~Remapper() { DropLeftovers(); }
+
+RemapOutcome Remapper::Map(VirtRange range, const HostMapping& target) {
+  if (!leftovers_.empty()) DropLeftovers();
+  switch (strategy_) {
+    case RemapStrategy::kDirect:
+      return MapDirect(range, target);
+    case RemapStrategy::kReserve:
+      return MapWithBackup(range, target);
+    case RemapStrategy::kStage:
+      return MapStaged(range, target);
+    case RemapStrategy::kNaive:
+      return MapNaively(range, target);
+  }
+  return RemapOutcome::kKept;
+}
+
+HostResult<uintptr_t> Remapper::MapOver(VirtRange range, const HostMapping& target) {
+  if (target.first_frame.has_value()) {
+    return host_.Mmap(range.base.value(), range.size.value(), HostProtection(target.protection), MAP_SHARED | MAP_FIXED,
+                      file_.fd(), target.first_frame->offset().value());
+  }
+  if (mappings_.IsReserved(range)) {
+    return {range.base.value(),
+            host_.Mprotect(range.base.value(), range.size.value(), HostProtection(target.protection)).error};
+  }
+  return host_.Mmap(range.base.value(), range.size.value(), HostProtection(target.protection),
+                    kReservationFlags | MAP_FIXED, -1, 0);
+}
+
+RemapOutcome Remapper::MapDirect(VirtRange range, const HostMapping& target) {
+  if (MapOver(range, target).ok()) {
+    mappings_.Set(range, target);
+    return RemapOutcome::kDone;
+  }
+  ++counters_.refused;
+  return AfterFailure(range, target);
+}
+
+RemapOutcome Remapper::MapWithBackup(VirtRange range, const HostMapping& target) {
+  Backups backups;
+  if (!Secure(range, backups)) return RemapOutcome::kKept;
+  RemapOutcome outcome = MapDirect(range, target);
+  if (outcome == RemapOutcome::kDropped && Restore(backups)) outcome = RemapOutcome::kKept;
+  for (const Backup& backup : backups) Drop(backup.at, backup.extent.range.size);
+  return outcome;
+}
+
+RemapOutcome Remapper::MapStaged(VirtRange range, const HostMapping& target) {
+  // What isn't accessible can't be lost.
+  if (HeadroomFor(range) == 0) return MapDirect(range, target);
+  const bool from_file = target.first_frame.has_value();
+  const HostResult<uintptr_t> aside =
+      host_.Mmap(0, range.size.value(), HostProtection(target.protection), from_file ? MAP_SHARED : kReservationFlags,
+                 from_file ? file_.fd() : -1, from_file ? target.first_frame->offset().value() : 0);
+  if (!aside.ok()) {
+    ++counters_.refused;
+    return RemapOutcome::kKept;
+  }
+  if (host_
+          .Mremap(aside.value, range.size.value(), range.size.value(), MREMAP_MAYMOVE | MREMAP_FIXED,
+                  range.base.value())
+          .ok()) {
+    mappings_.Set(range, target);
+    return RemapOutcome::kDone;
+  }
+  ++counters_.refused;
+  const RemapOutcome outcome = AfterFailure(range, target);
+  // Where a part was moved all the same, nothing stands there any more, and munmap doesn't mind.
+  Drop(aside.value, range.size);
+  return outcome;
+}
+
+RemapOutcome Remapper::MapNaively(VirtRange range, const HostMapping& target) {
+  if (!host_.Munmap(range.base.value(), range.size.value()).ok()) ++counters_.refused;
+  const bool from_file = target.first_frame.has_value();
+  if (!host_
+           .Mmap(range.base.value(), range.size.value(), HostProtection(target.protection),
+                 (from_file ? MAP_SHARED : kReservationFlags) | MAP_FIXED, from_file ? file_.fd() : -1,
+                 from_file ? target.first_frame->offset().value() : 0)
+           .ok()) {
+    ++counters_.refused;
+  }
+  mappings_.Set(range, target);
+  return RemapOutcome::kDone;
+}
+
+uint64_t Remapper::HeadroomFor(VirtRange range) const {
+  if (strategy_ == RemapStrategy::kDirect || strategy_ == RemapStrategy::kNaive) return 0;
+  uint64_t accessible = 0;
+  mappings_.ForEach(range, [&](const HostExtent& e) {
+    if (e.mapping.accessible()) ++accessible;
+    return true;
+  });
+  return strategy_ == RemapStrategy::kStage ? std::min<uint64_t>(accessible, 1) : accessible;
+}
+
+bool Remapper::Secure(VirtRange range, Backups& backups) {
+  mappings_.ForEach(range, [&](const HostExtent& e) {
+    // Zeros have no content.
+    if (e.mapping.accessible() && e.mapping.first_frame.has_value()) backups.push_back({e, 0});
+    return true;
+  });
+  for (size_t i = 0; i < backups.size(); ++i) {
+    // An old length of 0 leaves the shared mapping where it is, and makes another one of it.
+    const VirtRange from = backups[i].extent.range;
+    const HostResult<uintptr_t> made = host_.Mremap(from.base.value(), 0, from.size.value(), MREMAP_MAYMOVE, 0);
+    if (!made.ok()) {
+      ++counters_.refused;
+      for (size_t k = 0; k < i; ++k) Drop(backups[k].at, backups[k].extent.range.size);
+      return false;
+    }
+    backups[i].at = made.value;
+  }
+  return true;
+}
+
+bool Remapper::Restore(Backups& backups) {
+  bool all = true;
+  Backups unused;
+  for (const Backup& backup : backups) {
+    const VirtRange to = backup.extent.range;
+    const HostExtent now = mappings_.Find(to.base);
+    if (now.range.end() >= to.end() && now.CutTo(to) == backup.extent) {
+      unused.push_back(backup);
+      continue;
+    }
+    if (host_.Mremap(backup.at, to.size.value(), to.size.value(), MREMAP_MAYMOVE | MREMAP_FIXED, to.base.value())
+            .ok()) {
+      mappings_.Set(to, backup.extent.mapping);
+      ++counters_.restored;
+      continue;
+    }
+    ++counters_.refused;
+    Resync(to, backup.extent.mapping, /*protection_only=*/false);
+    unused.push_back(backup);
+    all = false;
+  }
+  backups = std::move(unused);
+  return all;
+}
+
+void Remapper::Drop(uintptr_t address, mm::ByteSize size) {
+  if (host_.Munmap(address, size.value()).ok()) return;
+  ++counters_.refused;
+  leftovers_.push_back({VirtAddr(address), size});
+}
+
+void Remapper::DropLeftovers() {
+  std::erase_if(leftovers_, [&](VirtRange r) { return host_.Munmap(r.base.value(), r.size.value()).ok(); });
+}
+
+void Remapper::Audit(VirtRange range) {
+  if (strategy_ == RemapStrategy::kNaive) return;
+  ++counters_.audits;
+  Resync(mappings_.WidenToExtents(range), HostMapping(), /*protection_only=*/false);
+}
+
+RemapOutcome Remapper::Protect(VirtRange range, mm::Protection protection) {
   absl::InlinedVector<HostExtent, 4> mapped;
   mappings_.ForEach(range, [&mapped](const HostExtent& e) {
     if (!e.mapping.reserved()) mapped.push_back(e);
     return true;
   });
-  bool all = true;
+  bool done = true;
+  bool kept = true;
   for (size_t first = 0, next = 0; first < mapped.size(); first = next) {
     for (next = first + 1; next < mapped.size() && mapped[next].range.base == mapped[next - 1].range.end();) ++next;
     const VirtRange run = VirtRange::FromTo(mapped[first].range.base, mapped[next - 1].range.end());
-    if (host_.Mprotect(run.base.value(), run.size.value(), HostProtection(protection)).ok()) {
+    const bool ok = host_.Mprotect(run.base.value(), run.size.value(), HostProtection(protection)).ok();
+    if (!ok) ++counters_.refused;
+    if (ok || strategy_ == RemapStrategy::kNaive) {
+      kept = false;
       for (size_t i = first; i < next; ++i) mappings_.Set(mapped[i].range, {mapped[i].mapping.first_frame, protection});
     } else {
-      ++counters_.refused;
-      Resync(run, {std::nullopt, protection}, /*protection_only=*/true);
-      all = false;
+      done = false;
+      kept = Resync(run, {std::nullopt, protection}, /*protection_only=*/true) && kept;
     }
   }
-  return all;
+  return done ? RemapOutcome::kDone : kept ? RemapOutcome::kKept : RemapOutcome::kDropped;
 }
 
 bool Remapper::PutReservation(VirtRange range) {
@@ -113,7 +267,7 @@ void Remapper::Revoke(VirtRange range) {
     bool all = true;
     for (const HostExtent& e : whole) {
       if (!range.Contains(e.range)) ++counters_.revoked_wider;
-      all = Protect(e.range, mm::Protection::None()) && all;
+      all = Protect(e.range, mm::Protection::None()) == RemapOutcome::kDone && all;
     }
     if (all) return;
   }
@@ -144,7 +298,8 @@ void Remapper::FillHole(VirtRange hole) {
   Stop("the host refuses to put the reservation back", hole);
 }
 
-void Remapper::Resync(VirtRange range, const HostMapping& target, bool protection_only) {
+bool Remapper::Resync(VirtRange range, const HostMapping& target, bool protection_only) {
+  if (strategy_ == RemapStrategy::kNaive) return true;
   absl::StatusOr<std::vector<HostVma>> vmas;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Pause(attempt);
@@ -156,11 +311,13 @@ void Remapper::Resync(VirtRange range, const HostMapping& target, bool protectio
   // What was there, cut at the same places as what is there now.
   std::vector<HostExtent> before;
   mappings_.ForEach(range, [&before](const HostExtent& e) { return before.push_back(e), true; });
+  bool changed = false;
   VirtAddr cursor = range.base;
   const auto hole_until = [&](VirtAddr end) {
     if (cursor >= end) return;
     const VirtRange hole = VirtRange::FromTo(cursor, end);
     FillHole(hole);
+    changed = true;
     mappings_.Set(hole, HostMapping());
   };
   for (const HostVma& vma : *vmas) {
@@ -178,10 +335,12 @@ void Remapper::Resync(VirtRange range, const HostMapping& target, bool protectio
       if (!found.has_value() || (now != was.mapping && now != wanted)) {
         Stop(absl::StrFormat("a stranger's mapping (%s) stands in the window", vma.path), was.range);
       }
+      changed = changed || now != was.mapping;
       mappings_.Set(was.range, now);
     }
   }
   hole_until(range.end());
+  return !changed;
 }
 
 }  // namespace zirconia::platform

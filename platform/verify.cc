@@ -58,7 +58,8 @@ absl::Status HostPageTable::Verify() const {
   const HostMappings& mappings = remapper_.mappings();
   if (absl::Status s = translations_.Verify(); !s.ok()) return s;
   if (absl::Status s = mappings.Verify(); !s.ok()) return s;
-  if (charged_ != mappings.count()) return absl::InternalError("the map-count budget is charged a wrong number");
+  if (charged_ != mappings.count() + remapper_.leftovers())
+    return absl::InternalError("the map-count budget is charged a wrong number");
 
   const absl::StatusOr<std::vector<HostExtent>> host = ReadHost(host_, window_, file_);
   if (!host.ok()) return host.status();

@@ -59,9 +59,17 @@ const std::vector<ScriptStep>& Script() {
   return script;
 }
 
+constexpr uint64_t kMostMappings = 1000;
+
+HostPageTable::Options With(RemapStrategy strategy) {
+  HostPageTable::Options options;
+  options.remap = strategy;
+  return options;
+}
+
 // Runs the script with the calls from the k-th on failing; returns how many failed.
-uint64_t RunScript(uint64_t k, uint64_t times, FaultMode mode, int error) {
-  TableRig rig;
+uint64_t RunScript(RemapStrategy strategy, uint64_t k, uint64_t times, FaultMode mode, int error) {
+  TableRig rig(kMostMappings, With(strategy));
   rig.faulty.FailAt(k, times, mode, error);
   for (const ScriptStep& step : Script()) {
     step(rig);
@@ -74,22 +82,26 @@ uint64_t RunScript(uint64_t k, uint64_t times, FaultMode mode, int error) {
 }
 
 TEST_CASE("Whichever host call of a script fails, in whatever way, nothing is lost") {
+  const auto strategy = GENERATE(RemapStrategy::kDirect, RemapStrategy::kReserve, RemapStrategy::kStage);
   const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kTearHalf, FaultMode::kHalf);
-  const int error = GENERATE(ENOMEM, EPERM, ENODEV);
-  const uint64_t times = GENERATE(1, 2, 3);
+  INFO(RemapStrategyName(strategy));
+  const int error = GENERATE(ENOMEM, ENODEV);
+  const uint64_t times = GENERATE(1, 3);
   uint64_t runs = 0;
   for (uint64_t k = 1;; ++k, ++runs) {
     INFO("call " << k << ", " << times << " times, mode " << static_cast<int>(mode) << ", errno " << error);
-    if (RunScript(k, times, mode, error) == 0) break;
+    if (RunScript(strategy, k, times, mode, error) == 0) break;
   }
   CHECK(runs > 15);
 }
 
 TEST_CASE("After each single failure every page is as it should be, once it is touched") {
+  const auto strategy = GENERATE(RemapStrategy::kDirect, RemapStrategy::kReserve, RemapStrategy::kStage);
   const auto mode = GENERATE(FaultMode::kBefore, FaultMode::kTear, FaultMode::kTearHalf, FaultMode::kHalf);
+  INFO(RemapStrategyName(strategy));
   for (size_t failing = 0; failing < Script().size(); ++failing) {
     for (uint64_t k = 1;; ++k) {
-      TableRig rig;
+      TableRig rig(kMostMappings, With(strategy));
       for (size_t i = 0; i < failing; ++i) Script()[i](rig);
       rig.faulty.FailAt(k, 1, mode, ENOMEM);
       Script()[failing](rig);
@@ -116,6 +128,79 @@ TEST_CASE("A hole that the host tore is reservation again, and what stood there 
   REQUIRE(rig.Realize(15, 1).ok());
   CHECK(rig.Read(15) == 300);
   CHECK(rig.Read(19) == 304);
+}
+
+TEST_CASE("With a reserve, what the host tore is back before the operation ends") {
+  TableRig rig(kMostMappings, With(RemapStrategy::kReserve));
+  rig.Map(10, 20, 100, kReadWrite);
+  REQUIRE(rig.Realize(10, 20).ok());
+  const HostCallCounts calls = rig.Counted([&] { rig.Map(12, 3, 300, kReadWrite); });
+  CHECK(calls[HostCall::kMremap] == 1);
+  CHECK(calls[HostCall::kMmap] == 1);
+  CHECK(calls[HostCall::kMunmap] == 1);
+  rig.faulty.FailAt(1, 1, FaultMode::kTear, ENODEV);
+  rig.Map(15, 5, 300, kReadWrite);
+  CHECK(rig.faulty.fired() == 1);
+  CHECK(rig.table().stats().torn == 1);
+  CHECK(rig.table().stats().restored == 1);
+  rig.Check();
+  rig.RealizeAndTouchAll();
+}
+
+TEST_CASE("Duplicates that can't be dropped at once are counted, and dropped later") {
+  TableRig rig(kMostMappings, With(RemapStrategy::kReserve));
+  rig.Map(10, 20, 100, kReadWrite);
+  REQUIRE(rig.Realize(10, 20).ok());
+  const uint64_t before = rig.budget.used();
+  rig.faulty.FailAt(2, 1, FaultMode::kBefore, ENOMEM);  // mmap, then munmap
+  rig.Map(10, 20, 300, kReadWrite);
+  CHECK(rig.faulty.fired() == 1);
+  CHECK(rig.budget.used() == before + 1);
+  rig.Check();
+  rig.Map(10, 20, 500, kReadWrite);
+  CHECK(rig.budget.used() == before);
+  rig.RealizeAndTouchAll();
+}
+
+TEST_CASE("A mapping that was lost behind the table's back is found when it goes on faulting") {
+  const auto strategy = GENERATE(RemapStrategy::kDirect, RemapStrategy::kReserve, RemapStrategy::kStage);
+  TableRig rig(kMostMappings, With(strategy));
+  rig.Map(10, 20, 100, kReadWrite);
+  REQUIRE(rig.Realize(10, 20).ok());
+  REQUIRE(rig.linux_host.Munmap(rig.Page(12).value(), mm::kPageSize).ok());
+  int touches = 0;
+  while (!CanAccess(rig.Page(12), Access::kRead)) {
+    REQUIRE(rig.Realize(12, 1).ok());
+    REQUIRE(++touches < 1000);
+  }
+  CHECK(rig.Read(12) == 102);
+  rig.RealizeAndTouchAll();
+}
+
+TEST_CASE("The naive strategy loses what the host tears, and never notices") {
+  TableRig rig(kMostMappings, With(RemapStrategy::kNaive));
+  rig.Map(10, 20, 100, kReadWrite);
+  REQUIRE(rig.Realize(10, 20).ok());
+  rig.faulty.FailAt(2, 1, FaultMode::kBefore, ENOMEM);  // munmap, then mmap
+  rig.Map(15, 5, 300, kReadWrite);
+  CHECK(rig.faulty.fired() == 1);
+  CHECK_FALSE(CanAccess(rig.Page(15), Access::kRead));
+  CHECK_FALSE(rig.table().Verify().ok());
+  absl::Status status;
+  for (int i = 0; i < 1000 && status.ok(); ++i) status = rig.Realize(15, 1);
+  CHECK(status.code() == absl::StatusCode::kResourceExhausted);
+  CHECK_FALSE(CanAccess(rig.Page(15), Access::kRead));
+  rig.Map(15, 5, 400, kReadWrite);
+  CHECK(rig.Read(15) == 400);
+}
+
+TEST_CASE("Strategies are known by name") {
+  for (const char* name : {"direct", "reserve", "stage", "naive"}) {
+    const auto strategy = ParseRemapStrategy(name);
+    REQUIRE(strategy.has_value());
+    CHECK(RemapStrategyName(*strategy) == name);
+  }
+  CHECK_FALSE(ParseRemapStrategy("auto").has_value());
 }
 
 TEST_CASE("Where the host refuses the cut of an unmapping, whole mappings become inaccessible") {
