@@ -30,6 +30,48 @@ std::string_view HostCallName(HostCall call) {
       return "read";
     case HostCall::kClose:
       return "close";
+    case HostCall::kGetSeals:
+      return "fcntl";
+    case HostCall::kFchmod:
+      return "fchmod";
+    case HostCall::kFlock:
+      return "flock";
+    case HostCall::kStat:
+      return "stat";
+    case HostCall::kReadlink:
+      return "readlink";
+    case HostCall::kUnlink:
+      return "unlink";
+    case HostCall::kGetdents:
+      return "getdents64";
+    case HostCall::kPread:
+      return "pread";
+    case HostCall::kPwrite:
+      return "pwrite";
+    case HostCall::kSocket:
+      return "socket";
+    case HostCall::kBind:
+      return "bind";
+    case HostCall::kListen:
+      return "listen";
+    case HostCall::kAccept:
+      return "accept4";
+    case HostCall::kConnect:
+      return "connect";
+    case HostCall::kShutdown:
+      return "shutdown";
+    case HostCall::kSendmsg:
+      return "sendmsg";
+    case HostCall::kRecvmsg:
+      return "recvmsg";
+    case HostCall::kPeerCredentials:
+      return "getsockopt";
+    case HostCall::kPoll:
+      return "poll";
+    case HostCall::kSpawn:
+      return "posix_spawn";
+    case HostCall::kWaitpid:
+      return "waitpid";
   }
   return "unknown";
 }
@@ -63,5 +105,51 @@ HostResult<int> ForwardingHost::Open(const char* path, int flags, unsigned mode)
 }
 HostResult<size_t> ForwardingHost::Read(int fd, void* buffer, size_t length) { return base_.Read(fd, buffer, length); }
 HostOutcome ForwardingHost::Close(int fd) { return base_.Close(fd); }
+HostResult<int> ForwardingHost::GetSeals(int fd) { return base_.GetSeals(fd); }
+HostOutcome ForwardingHost::Fchmod(int fd, unsigned mode) { return base_.Fchmod(fd, mode); }
+HostOutcome ForwardingHost::Flock(int fd, int operation) { return base_.Flock(fd, operation); }
+HostResult<FileIdentity> ForwardingHost::Stat(const char* path) { return base_.Stat(path); }
+HostResult<size_t> ForwardingHost::Readlink(const char* path, char* buffer, size_t length) {
+  return base_.Readlink(path, buffer, length);
+}
+HostOutcome ForwardingHost::Unlink(const char* path) { return base_.Unlink(path); }
+HostResult<size_t> ForwardingHost::Getdents(int fd, void* buffer, size_t length) {
+  return base_.Getdents(fd, buffer, length);
+}
+HostResult<size_t> ForwardingHost::Pread(int fd, void* buffer, size_t length, uint64_t offset) {
+  return base_.Pread(fd, buffer, length, offset);
+}
+HostResult<size_t> ForwardingHost::Pwrite(int fd, const void* buffer, size_t length, uint64_t offset) {
+  return base_.Pwrite(fd, buffer, length, offset);
+}
+HostResult<int> ForwardingHost::Socket(int domain, int type, int protocol) {
+  return base_.Socket(domain, type, protocol);
+}
+HostOutcome ForwardingHost::Bind(int fd, const sockaddr* address, unsigned length) {
+  return base_.Bind(fd, address, length);
+}
+HostOutcome ForwardingHost::Listen(int fd, int backlog) { return base_.Listen(fd, backlog); }
+HostResult<int> ForwardingHost::Accept(int fd, int flags) { return base_.Accept(fd, flags); }
+HostOutcome ForwardingHost::Connect(int fd, const sockaddr* address, unsigned length) {
+  return base_.Connect(fd, address, length);
+}
+HostOutcome ForwardingHost::Shutdown(int fd, int how) { return base_.Shutdown(fd, how); }
+HostResult<size_t> ForwardingHost::Sendmsg(int fd, const msghdr* message, int flags) {
+  return base_.Sendmsg(fd, message, flags);
+}
+HostResult<size_t> ForwardingHost::Recvmsg(int fd, msghdr* message, int flags) {
+  return base_.Recvmsg(fd, message, flags);
+}
+HostResult<PeerIdentity> ForwardingHost::PeerCredentials(int fd) { return base_.PeerCredentials(fd); }
+HostResult<int> ForwardingHost::Poll(pollfd* fds, unsigned count, int timeout_ms) {
+  return base_.Poll(fds, count, timeout_ms);
+}
+HostResult<int> ForwardingHost::Spawn(const char* path, const posix_spawn_file_actions_t* actions, char* const* argv,
+                                      char* const* envp) {
+  return base_.Spawn(path, actions, argv, envp);
+}
+HostResult<int> ForwardingHost::Waitpid(int pid, int* status, int options) {
+  return base_.Waitpid(pid, status, options);
+}
 
 }  // namespace zirconia::platform

@@ -1,6 +1,10 @@
-// The one seam to the host's memory calls.
+// The one seam to the host's calls.
 #ifndef ZIRCONIA_PLATFORM_HOST_H_
 #define ZIRCONIA_PLATFORM_HOST_H_
+
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,12 +28,24 @@ struct [[nodiscard]] HostOutcome {
   bool ok() const { return error == 0; }
 };
 
-// What a file is, as far as a mapping of it shows.
+// What a file is.
 struct FileIdentity {
   uint64_t device = 0;
   uint64_t inode = 0;
   uint64_t size = 0;
-  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+  uint64_t links = 0;  // names that lead to it
+  uint32_t mode = 0;   // kind and permissions, as in struct stat
+  uint32_t owner = 0;  // a user's number
+  // The same file of the same size; its names and permissions may differ.
+  friend bool operator==(const FileIdentity& a, const FileIdentity& b) {
+    return a.device == b.device && a.inode == b.inode && a.size == b.size;
+  }
+};
+
+// Who is at the other end of a Unix socket, as the host says.
+struct PeerIdentity {
+  int pid = 0;
+  uint32_t user = 0;
 };
 
 // The kinds of host call, for counting, tracing and injecting faults.
@@ -47,15 +63,36 @@ enum class HostCall : uint8_t {
   kOpen,
   kRead,
   kClose,
+  kGetSeals,
+  kFchmod,
+  kFlock,
+  kStat,
+  kReadlink,
+  kUnlink,
+  kGetdents,
+  kPread,
+  kPwrite,
+  kSocket,
+  kBind,
+  kListen,
+  kAccept,
+  kConnect,
+  kShutdown,
+  kSendmsg,
+  kRecvmsg,
+  kPeerCredentials,
+  kPoll,
+  kSpawn,
+  kWaitpid,
 };
-inline constexpr size_t kHostCallKinds = static_cast<size_t>(HostCall::kClose) + 1;
+inline constexpr size_t kHostCallKinds = static_cast<size_t>(HostCall::kWaitpid) + 1;
 
 // The name of the host's own call, e.g. "mmap".
 std::string_view HostCallName(HostCall call);
 
-// Every host memory call that Zirconia makes goes through a `Host`: one method for each call, arguments and failures as
-// the host has them, no policy. `LinuxHost` makes the calls; counting, tracing, fault-injecting and other-host models
-// wrap another `Host`
+// Every call of the host that concerns memory, files or other processes goes through a `Host`: one method for each
+// call, arguments and failures as the host has them, no policy. `LinuxHost` makes the calls; counting, tracing,
+// fault-injecting and other-host models wrap another `Host`
 // (`ForwardingHost`). A `Host` stands for one host address space. Thread-safe.
 //
 // MAP_FIXED and MREMAP_FIXED overwrite what stands in their way, so they are permitted only inside a range that was
@@ -88,6 +125,28 @@ class Host {
   virtual HostResult<int> Open(const char* path, int flags, unsigned mode) = 0;
   virtual HostResult<size_t> Read(int fd, void* buffer, size_t length) = 0;
   virtual HostOutcome Close(int fd) = 0;
+  virtual HostResult<int> GetSeals(int fd) = 0;  // fcntl(F_GET_SEALS)
+  virtual HostOutcome Fchmod(int fd, unsigned mode) = 0;
+  virtual HostOutcome Flock(int fd, int operation) = 0;
+  virtual HostResult<FileIdentity> Stat(const char* path) = 0;
+  virtual HostResult<size_t> Readlink(const char* path, char* buffer, size_t length) = 0;
+  virtual HostOutcome Unlink(const char* path) = 0;
+  virtual HostResult<size_t> Getdents(int fd, void* buffer, size_t length) = 0;
+  virtual HostResult<size_t> Pread(int fd, void* buffer, size_t length, uint64_t offset) = 0;
+  virtual HostResult<size_t> Pwrite(int fd, const void* buffer, size_t length, uint64_t offset) = 0;
+  virtual HostResult<int> Socket(int domain, int type, int protocol) = 0;
+  virtual HostOutcome Bind(int fd, const sockaddr* address, unsigned length) = 0;
+  virtual HostOutcome Listen(int fd, int backlog) = 0;
+  virtual HostResult<int> Accept(int fd, int flags) = 0;  // the peer's address isn't asked for
+  virtual HostOutcome Connect(int fd, const sockaddr* address, unsigned length) = 0;
+  virtual HostOutcome Shutdown(int fd, int how) = 0;
+  virtual HostResult<size_t> Sendmsg(int fd, const msghdr* message, int flags) = 0;
+  virtual HostResult<size_t> Recvmsg(int fd, msghdr* message, int flags) = 0;
+  virtual HostResult<PeerIdentity> PeerCredentials(int fd) = 0;  // getsockopt(SO_PEERCRED)
+  virtual HostResult<int> Poll(pollfd* fds, unsigned count, int timeout_ms) = 0;
+  virtual HostResult<int> Spawn(const char* path, const posix_spawn_file_actions_t* actions, char* const* argv,
+                                char* const* envp) = 0;
+  virtual HostResult<int> Waitpid(int pid, int* status, int options) = 0;
 };
 
 // Hands every call on to another host, which must outlive it; wrappers override what they change.
@@ -112,6 +171,28 @@ class ForwardingHost : public Host {
   HostResult<int> Open(const char* path, int flags, unsigned mode) override;
   HostResult<size_t> Read(int fd, void* buffer, size_t length) override;
   HostOutcome Close(int fd) override;
+  HostResult<int> GetSeals(int fd) override;
+  HostOutcome Fchmod(int fd, unsigned mode) override;
+  HostOutcome Flock(int fd, int operation) override;
+  HostResult<FileIdentity> Stat(const char* path) override;
+  HostResult<size_t> Readlink(const char* path, char* buffer, size_t length) override;
+  HostOutcome Unlink(const char* path) override;
+  HostResult<size_t> Getdents(int fd, void* buffer, size_t length) override;
+  HostResult<size_t> Pread(int fd, void* buffer, size_t length, uint64_t offset) override;
+  HostResult<size_t> Pwrite(int fd, const void* buffer, size_t length, uint64_t offset) override;
+  HostResult<int> Socket(int domain, int type, int protocol) override;
+  HostOutcome Bind(int fd, const sockaddr* address, unsigned length) override;
+  HostOutcome Listen(int fd, int backlog) override;
+  HostResult<int> Accept(int fd, int flags) override;
+  HostOutcome Connect(int fd, const sockaddr* address, unsigned length) override;
+  HostOutcome Shutdown(int fd, int how) override;
+  HostResult<size_t> Sendmsg(int fd, const msghdr* message, int flags) override;
+  HostResult<size_t> Recvmsg(int fd, msghdr* message, int flags) override;
+  HostResult<PeerIdentity> PeerCredentials(int fd) override;
+  HostResult<int> Poll(pollfd* fds, unsigned count, int timeout_ms) override;
+  HostResult<int> Spawn(const char* path, const posix_spawn_file_actions_t* actions, char* const* argv,
+                        char* const* envp) override;
+  HostResult<int> Waitpid(int pid, int* status, int options) override;
 
  protected:
   Host& base() const { return base_; }

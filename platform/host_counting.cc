@@ -66,5 +66,90 @@ HostOutcome CountingHost::Close(int fd) {
   Count(HostCall::kClose);
   return base().Close(fd);
 }
+HostResult<int> CountingHost::GetSeals(int fd) {
+  Count(HostCall::kGetSeals);
+  return base().GetSeals(fd);
+}
+HostOutcome CountingHost::Fchmod(int fd, unsigned mode) {
+  Count(HostCall::kFchmod);
+  return base().Fchmod(fd, mode);
+}
+HostOutcome CountingHost::Flock(int fd, int operation) {
+  Count(HostCall::kFlock);
+  return base().Flock(fd, operation);
+}
+HostResult<FileIdentity> CountingHost::Stat(const char* path) {
+  Count(HostCall::kStat);
+  return base().Stat(path);
+}
+HostResult<size_t> CountingHost::Readlink(const char* path, char* buffer, size_t length) {
+  Count(HostCall::kReadlink);
+  return base().Readlink(path, buffer, length);
+}
+HostOutcome CountingHost::Unlink(const char* path) {
+  Count(HostCall::kUnlink);
+  return base().Unlink(path);
+}
+HostResult<size_t> CountingHost::Getdents(int fd, void* buffer, size_t length) {
+  Count(HostCall::kGetdents);
+  return base().Getdents(fd, buffer, length);
+}
+HostResult<size_t> CountingHost::Pread(int fd, void* buffer, size_t length, uint64_t offset) {
+  Count(HostCall::kPread);
+  return base().Pread(fd, buffer, length, offset);
+}
+HostResult<size_t> CountingHost::Pwrite(int fd, const void* buffer, size_t length, uint64_t offset) {
+  Count(HostCall::kPwrite);
+  return base().Pwrite(fd, buffer, length, offset);
+}
+HostResult<int> CountingHost::Socket(int domain, int type, int protocol) {
+  Count(HostCall::kSocket);
+  return base().Socket(domain, type, protocol);
+}
+HostOutcome CountingHost::Bind(int fd, const sockaddr* address, unsigned length) {
+  Count(HostCall::kBind);
+  return base().Bind(fd, address, length);
+}
+HostOutcome CountingHost::Listen(int fd, int backlog) {
+  Count(HostCall::kListen);
+  return base().Listen(fd, backlog);
+}
+HostResult<int> CountingHost::Accept(int fd, int flags) {
+  Count(HostCall::kAccept);
+  return base().Accept(fd, flags);
+}
+HostOutcome CountingHost::Connect(int fd, const sockaddr* address, unsigned length) {
+  Count(HostCall::kConnect);
+  return base().Connect(fd, address, length);
+}
+HostOutcome CountingHost::Shutdown(int fd, int how) {
+  Count(HostCall::kShutdown);
+  return base().Shutdown(fd, how);
+}
+HostResult<size_t> CountingHost::Sendmsg(int fd, const msghdr* message, int flags) {
+  Count(HostCall::kSendmsg);
+  return base().Sendmsg(fd, message, flags);
+}
+HostResult<size_t> CountingHost::Recvmsg(int fd, msghdr* message, int flags) {
+  Count(HostCall::kRecvmsg);
+  return base().Recvmsg(fd, message, flags);
+}
+HostResult<PeerIdentity> CountingHost::PeerCredentials(int fd) {
+  Count(HostCall::kPeerCredentials);
+  return base().PeerCredentials(fd);
+}
+HostResult<int> CountingHost::Poll(pollfd* fds, unsigned count, int timeout_ms) {
+  Count(HostCall::kPoll);
+  return base().Poll(fds, count, timeout_ms);
+}
+HostResult<int> CountingHost::Spawn(const char* path, const posix_spawn_file_actions_t* actions, char* const* argv,
+                                    char* const* envp) {
+  Count(HostCall::kSpawn);
+  return base().Spawn(path, actions, argv, envp);
+}
+HostResult<int> CountingHost::Waitpid(int pid, int* status, int options) {
+  Count(HostCall::kWaitpid);
+  return base().Waitpid(pid, status, options);
+}
 
 }  // namespace zirconia::platform

@@ -30,6 +30,28 @@ class LinuxHost final : public Host {
   HostResult<int> Open(const char* path, int flags, unsigned mode) override;
   HostResult<size_t> Read(int fd, void* buffer, size_t length) override;
   HostOutcome Close(int fd) override;
+  HostResult<int> GetSeals(int fd) override;
+  HostOutcome Fchmod(int fd, unsigned mode) override;
+  HostOutcome Flock(int fd, int operation) override;
+  HostResult<FileIdentity> Stat(const char* path) override;
+  HostResult<size_t> Readlink(const char* path, char* buffer, size_t length) override;
+  HostOutcome Unlink(const char* path) override;
+  HostResult<size_t> Getdents(int fd, void* buffer, size_t length) override;
+  HostResult<size_t> Pread(int fd, void* buffer, size_t length, uint64_t offset) override;
+  HostResult<size_t> Pwrite(int fd, const void* buffer, size_t length, uint64_t offset) override;
+  HostResult<int> Socket(int domain, int type, int protocol) override;
+  HostOutcome Bind(int fd, const sockaddr* address, unsigned length) override;
+  HostOutcome Listen(int fd, int backlog) override;
+  HostResult<int> Accept(int fd, int flags) override;
+  HostOutcome Connect(int fd, const sockaddr* address, unsigned length) override;
+  HostOutcome Shutdown(int fd, int how) override;
+  HostResult<size_t> Sendmsg(int fd, const msghdr* message, int flags) override;
+  HostResult<size_t> Recvmsg(int fd, msghdr* message, int flags) override;
+  HostResult<PeerIdentity> PeerCredentials(int fd) override;
+  HostResult<int> Poll(pollfd* fds, unsigned count, int timeout_ms) override;
+  HostResult<int> Spawn(const char* path, const posix_spawn_file_actions_t* actions, char* const* argv,
+                        char* const* envp) override;
+  HostResult<int> Waitpid(int pid, int* status, int options) override;
 
  private:
   bool IsReserved(uintptr_t address, size_t length) const ABSL_LOCKS_EXCLUDED(mutex_);
