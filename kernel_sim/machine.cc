@@ -14,10 +14,14 @@ namespace {
 
 // What the spaces of a machine need of it, alive as long as any of them.
 struct HostSide {
+  explicit HostSide(const Machine::Options& options)
+      : host(options.host != nullptr ? *options.host : linux_host),
+        budget(options.host_mappings.value_or(platform::MapBudget::DefaultLimit(linux_host))) {}
+
   platform::LinuxHost linux_host;
-  platform::CountingHost host{linux_host};
+  platform::CountingHost host;
   std::unique_ptr<platform::BackingFile> file;
-  platform::MapBudget budget{platform::MapBudget::DefaultLimit(linux_host)};
+  platform::MapBudget budget;
 };
 
 // The window comes first: it must outlive the table in it.
@@ -48,6 +52,7 @@ class HostMachine final : public Machine {
     if (!window.ok()) return window.status();
     platform::HostPageTable::Options table;
     table.populate = options_.populate;
+    table.remap = options_.remap.value_or(platform::RemapStrategy::kDirect);
     mm::AddressSpace::Options space;
     space.layout_seed = options_.layout_seed;
     space.realize = options_.realize;
@@ -76,7 +81,7 @@ class HostMachine final : public Machine {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const Options& options) {
-  auto host_side = std::make_shared<HostSide>();
+  auto host_side = std::make_shared<HostSide>(options);
   platform::BackingFile::Options file;
   const auto size = options.memory.RoundUpToPage();
   if (!size.has_value() || size->value() == 0)

@@ -14,6 +14,8 @@
 #include "mm/address_space.h"
 #include "mm/frame_allocator.h"
 #include "platform/guest_engine.h"
+#include "platform/host.h"
+#include "platform/remap.h"
 
 namespace zirconia::kernel {
 
@@ -24,6 +26,13 @@ class Machine {
     uint64_t layout_seed = 0;  // 0: no randomisation
     mm::AddressSpace::Realize realize = mm::AddressSpace::Realize::kOnTouch;
     bool populate = false;  // fill the host's own page tables too for what is realized
+    // How host mappings are replaced; nullopt: as this host's behaviour demands.
+    std::optional<platform::RemapStrategy> remap = std::nullopt;
+    // How many host mappings guest address spaces may have; nullopt: as this host permits.
+    std::optional<uint64_t> host_mappings = std::nullopt;
+    // What host memory calls go through, for tests that let some fail; it must outlive the machine and all that it
+    // made. Null: this host.
+    platform::Host* host = nullptr;
   };
 
   // On this host, by the platform layer. The status names what the host lacks.

@@ -115,6 +115,10 @@ class PageTable {
   // Everything that is recorded, in address order: for tests, verify() and tools.
   virtual std::vector<Translation> Snapshot() const = 0;
 
+  // Checks its records, and where it caches something below, compares with that. An error names the first thing that is
+  // wrong.
+  virtual absl::Status Verify() const = 0;
+
  protected:
   Reservation MakeReservation(uint64_t units) { return Reservation(this, units); }
   virtual void ReleaseReservation(uint64_t units) = 0;

@@ -62,7 +62,7 @@ class SoftwarePageTable final : public PageTable {
   Counts counts() const ABSL_LOCKS_EXCLUDED(mutex_);
   // What `Prepare` gave out and nobody has used or dropped.
   uint64_t reserved() const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status Verify() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Verify() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void ReleaseReservation(uint64_t units) override ABSL_LOCKS_EXCLUDED(mutex_);

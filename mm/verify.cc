@@ -49,6 +49,7 @@ absl::Status AddressSpace::Verify() const {
     if (base != mapping->range.base) return Broken(base, "a mapping isn't where it is listed");
     if (absl::Status status = VerifyMapping(*mapping); !status.ok()) return status;
   }
+  if (absl::Status status = table_.Verify(); !status.ok()) return status;
   for (const Translation& translation : table_.Snapshot()) {
     if (absl::Status status = VerifyTranslation(translation); !status.ok()) return status;
   }

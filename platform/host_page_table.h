@@ -88,7 +88,7 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Compares translations, host mappings and /proc/self/maps; an error names the first thing that is wrong.
-  absl::Status Verify() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Verify() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   // One change of the host's mappings that an edit needs.

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "absl/base/config.h"
 #include "test/support/command.h"
 
 namespace zirconia::test {
@@ -16,9 +17,9 @@ using Catch::Matchers::StartsWith;
 std::string Guest(const std::string& name) { return std::string(ZIRCONIA_GUESTS) + "/" + name; }
 
 // zirconia run OPTIONS...
-CommandResult Run(std::vector<std::string> words) {
+CommandResult Run(std::vector<std::string> words, int seconds = 60) {
   words.insert(words.begin(), {ZIRCONIA_PROGRAM, "run"});
-  return RunCommand(words);
+  return RunCommand(words, seconds);
 }
 
 TEST_CASE("a guest gets its arguments, writes to the console, and gives its exit code", "[cli]") {
@@ -74,6 +75,34 @@ TEST_CASE("guests that check behaviours find all of them when memory is realized
   CAPTURE(r.out, r.err);
   CHECK(r.exit_code == 0);
 }
+
+TEST_CASE("guests find nothing different under other ways to replace mappings, and nothing is lost", "[cli]") {
+  const std::string remap = GENERATE(as<std::string>(), "auto", "direct", "reserve", "stage", "naive");
+  const std::string guest = GENERATE(as<std::string>(), "vm", "threads");
+  CAPTURE(remap, guest);
+  const CommandResult r = Run({"--verify", "--remap=" + remap, "--realize=map", Guest(guest)});
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 0);
+  CHECK_THAT(r.err, Contains("agree"));
+}
+
+TEST_CASE("more mappings than the host permits are all there, with every byte right", "[cli]") {
+  const std::string remap = GENERATE(as<std::string>(), "direct", "reserve");
+  const CommandResult r =
+      Run({"--verify", "--stats=json", "--remap=" + remap, "--host-mappings=600", Guest("many_mappings"), "20000"});
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 0);
+  CHECK_THAT(r.err, Contains("agree"));
+}
+
+#if !defined(ABSL_HAVE_ADDRESS_SANITIZER)  // which takes minutes
+TEST_CASE("a million mappings that can't merge are all there, on a host that permits fewer", "[cli][slow]") {
+  const CommandResult r = Run({"--verify", Guest("many_mappings"), "1000000"}, 300);
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == 0);
+  CHECK_THAT(r.err, Contains("agree"));
+}
+#endif
 
 TEST_CASE("a guest that misbehaves ends as Zircon would have it, with a report, and harms nothing else", "[cli]") {
   struct Case {

@@ -61,6 +61,10 @@ absl::StatusOr<Result> Measure(const Benchmark& benchmark, const Settings& setti
 
 // Host-side operations on address spaces: map, unmap, protect, replace.
 std::vector<Benchmark> RemapBenchmarks(const Settings& settings);
+// The safe remap alone, by strategy.
+std::vector<Benchmark> SafeRemapBenchmarks(const Settings& settings);
+// More mappings than the host permits.
+std::vector<Benchmark> ManyMappingsBenchmarks(const Settings& settings);
 // What guests do with memory: faults, first touches, a large VMO.
 std::vector<Benchmark> MemoryBenchmarks(const Settings& settings);
 // System calls of guests, the start of a process.

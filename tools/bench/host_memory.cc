@@ -54,10 +54,18 @@ Reservation::Reservation(size_t size)
 Reservation::~Reservation() { munmap(base_, size_); }
 
 void Reservation::Map(size_t at, size_t size, const Memfd& file, size_t offset) const {
-  Must(mmap(base_ + at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.fd(), static_cast<off_t>(offset)) !=
-           MAP_FAILED,
+  Map(at, size, file, offset, PROT_READ | PROT_WRITE);
+}
+void Reservation::Map(size_t at, size_t size, const Memfd& file, size_t offset, int protection) const {
+  Must(mmap(base_ + at, size, protection, MAP_SHARED | MAP_FIXED, file.fd(), static_cast<off_t>(offset)) != MAP_FAILED,
        "zirconia-bench: mmap");
 }
+char* Reservation::Duplicate(size_t at, size_t size) const {
+  void* const made = mremap(base_ + at, 0, size, MREMAP_MAYMOVE);
+  Must(made != MAP_FAILED, "zirconia-bench: mremap");
+  return static_cast<char*>(made);
+}
+void Reservation::Drop(char* duplicate, size_t size) { Must(munmap(duplicate, size) == 0, "zirconia-bench: munmap"); }
 void Reservation::Unmap(size_t at, size_t size) const {
   Must(mmap(base_ + at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED,
        "zirconia-bench: mmap");

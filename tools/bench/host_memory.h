@@ -37,6 +37,10 @@ class Reservation {
 
   // Shared and readable and writable: `size` bytes of `file` at `offset`, replacing what is there.
   void Map(size_t at, size_t size, const Memfd& file, size_t offset) const;
+  void Map(size_t at, size_t size, const Memfd& file, size_t offset, int protection) const;
+  // Another mapping of what is mapped there, wherever the host likes; and away with it.
+  char* Duplicate(size_t at, size_t size) const;
+  static void Drop(char* duplicate, size_t size);
   // Inaccessible again.
   void Unmap(size_t at, size_t size) const;
   void Protect(size_t at, size_t size, int protection) const;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zircon/syscalls/object.h>
 
+#include <atomic>
 #include <cerrno>
 #include <iostream>
 #include <memory>
@@ -91,6 +92,19 @@ std::string Symbolize(const kernel::Kernel& kernel, const kernel::LaunchedProgra
   return name(launched->image, address - launched->bias, process.name());
 }
 
+// Says what is found. False: something is wrong.
+bool VerifyProcess(kernel::Kernel& kernel, const kernel::ProcessDispatcher& process) {
+  absl::Status status = process.aspace().Verify();
+  if (status.ok()) status = kernel.frames().Verify();
+  if (!status.ok()) {
+    Say(absl::StrFormat("zirconia: verify: %s: %s\n", process.name(), status.message()));
+    return false;
+  }
+  Say(absl::StrFormat("zirconia: verify: %s: mappings, page table and host agree; %d host mappings stand\n",
+                      process.name(), kernel.machine().HostMappings()));
+  return true;
+}
+
 }  // namespace
 
 CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
@@ -107,6 +121,15 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
                   "When memory is mapped on the host: on the first touch, when the guest maps it, or populated at once")
       ->check(CLI::IsMember({"touch", "map", "populate"}))
       ->capture_default_str();
+  run->add_option("--remap", options.remap,
+                  "How host mappings are replaced: by one call, with a reserve, or (for comparison) staged or naively")
+      ->check(CLI::IsMember({"auto", "direct", "reserve", "stage", "naive"}))
+      ->capture_default_str();
+  run->add_option("--host-mappings", options.host_mappings,
+                  "How many host mappings guests may have; 0: as many as the host permits")
+      ->capture_default_str();
+  run->add_flag("--verify", options.verify,
+                "At the end compare the address space with the page table, and that with the host");
   run->add_option("--seed", options.seed, "Randomise the address layout; 0: lowest addresses first")
       ->capture_default_str();
   run->add_option("--log", options.log_level, "What Zirconia logs of its own doings")
@@ -144,6 +167,8 @@ int Run(const RunOptions& options) {
   kernel_options.machine.realize =
       options.realize == "touch" ? mm::AddressSpace::Realize::kOnTouch : mm::AddressSpace::Realize::kOnMap;
   kernel_options.machine.populate = options.realize == "populate";
+  kernel_options.machine.remap = platform::ParseRemapStrategy(options.remap);
+  if (options.host_mappings != 0) kernel_options.machine.host_mappings = options.host_mappings;
   kernel_options.console = WriteStdout;
   if (options.trace) kernel_options.tracer = &tracer;
   kernel_options.on_crash = [&](const kernel::CrashReport& report) {
@@ -151,7 +176,9 @@ int Run(const RunOptions& options) {
                        return Symbolize(*the_kernel, the_program, *report.guest, address);
                      })));
   };
+  std::atomic<bool> broken = false;
   kernel_options.on_exit = [&](kernel::ProcessDispatcher& process) {
+    if (options.verify && !VerifyProcess(*the_kernel, process)) broken = true;
     if (the_program == nullptr || the_program->process.get() != &process) return;
     if (options.maps) Say(kernel::FormatMaps(process));
     if (options.stats == "text") Say(StatsAsText(RunStats::Take(*the_kernel)));
@@ -180,6 +207,7 @@ int Run(const RunOptions& options) {
   launched->process->WaitUntilDead();
   (*kernel)->Stop();  // other processes of the guest too, whose ends are still reported to what stands here
 
+  if (broken) return kExitBroken;
   const int64_t code = launched->process->return_code();
   if (code == ZX_TASK_RETCODE_EXCEPTION_KILL) return kExitCrashed;
   if (code == ZX_TASK_RETCODE_SYSCALL_KILL) {

@@ -16,6 +16,9 @@ struct RunOptions {
   std::string memory = "4G";
   std::vector<std::string> vmos;  // NAME=FILE
   std::string realize = "touch";
+  std::string remap = "auto";
+  uint64_t host_mappings = 0;  // 0: as many as the host permits
+  bool verify = false;
   uint64_t seed = 0;
   std::string log_level = "warn";
   std::vector<std::string> command;  // the program and its arguments
@@ -25,6 +28,7 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options);
 
 // Exit statuses that are Zirconia's, not the guest's.
 inline constexpr int kExitUsage = 2;      // bad options, no such file, not a program that can run
+inline constexpr int kExitBroken = 70;    // --verify found something wrong
 inline constexpr int kExitKilled = 137;   // the guest was killed
 inline constexpr int kExitCrashed = 139;  // the guest died of an exception
 

@@ -29,6 +29,7 @@ void get_clock(uint64_t n);          // n calls of zx_clock_get_monotonic
 void vmo_read(uint64_t bytes);       // zx_vmo_read of so many bytes
 void vmo_write(uint64_t bytes);      // zx_vmo_write likewise
 void start_time(uint64_t unused);    // the time at which main runs; OPERATIONS is 1
+void many_mappings(uint64_t count);  // maps one page each, then touches all: a line for each, OPERATIONS is the count
 void working_set(uint64_t bytes);    // a mixture of mapping and touching, see programs.c
 void hash_xxh3(uint64_t rounds);  // so many passes over the VMO handed over, a line for each; OPERATIONS is the digest
 void hash_xxh64(uint64_t rounds);

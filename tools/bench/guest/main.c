@@ -20,6 +20,7 @@ static const struct {
     {"vmo_read", vmo_read},
     {"vmo_write", vmo_write},
     {"start_time", start_time},
+    {"many_mappings", many_mappings},
     {"working_set", working_set},
     {"hash_xxh3", hash_xxh3},
     {"hash_xxh64", hash_xxh64},
