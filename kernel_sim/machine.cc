@@ -6,6 +6,7 @@
 #include "platform/host_counting.h"
 #include "platform/host_linux.h"
 #include "platform/host_page_table.h"
+#include "platform/host_probe.h"
 #include "platform/map_budget.h"
 #include "platform/window.h"
 
@@ -52,7 +53,7 @@ class HostMachine final : public Machine {
     if (!window.ok()) return window.status();
     platform::HostPageTable::Options table;
     table.populate = options_.populate;
-    table.remap = options_.remap.value_or(platform::RemapStrategy::kDirect);
+    table.remap = remap();
     mm::AddressSpace::Options space;
     space.layout_seed = options_.layout_seed;
     space.realize = options_.realize;
@@ -70,6 +71,7 @@ class HostMachine final : public Machine {
   }
   uint64_t HostMappings() const override { return host_side_->budget.used(); }
   uint64_t HostMappingLimit() const override { return host_side_->budget.limit(); }
+  platform::RemapStrategy remap() const override { return *options_.remap; }
 
  private:
   const Options options_;
@@ -92,7 +94,11 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const Options& options)
   host_side->file = *std::move(made);
   auto engine = platform::CreateInProcessEngine();
   if (!engine.ok()) return engine.status();
-  return std::make_unique<HostMachine>(options, std::move(host_side), *std::move(engine));
+  Options chosen = options;
+  if (!chosen.remap.has_value()) {
+    chosen.remap = platform::ChooseRemapStrategy(platform::ProbeHostAtStart(host_side->host));
+  }
+  return std::make_unique<HostMachine>(chosen, std::move(host_side), *std::move(engine));
 }
 
 }  // namespace zirconia::kernel

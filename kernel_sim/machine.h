@@ -50,6 +50,8 @@ class Machine {
   // Host mappings that stand in guest address spaces now, and how many there may be.
   virtual uint64_t HostMappings() const = 0;
   virtual uint64_t HostMappingLimit() const = 0;
+  // How host mappings are replaced.
+  virtual platform::RemapStrategy remap() const = 0;
 };
 
 }  // namespace zirconia::kernel

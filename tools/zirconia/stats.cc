@@ -28,6 +28,7 @@ RunStats RunStats::Take(kernel::Kernel& kernel) {
   }
   stats.host_mappings = kernel.machine().HostMappings();
   stats.host_mapping_limit = kernel.machine().HostMappingLimit();
+  stats.remap = std::string(platform::RemapStrategyName(kernel.machine().remap()));
   const mm::FrameAllocator::Stats frames = kernel.frames().stats();
   stats.frames_used = frames.used.value();
   stats.frames_peak = frames.peak.value();
@@ -41,8 +42,8 @@ std::string StatsAsText(const RunStats& s) {
   absl::StrAppendFormat(&text, "faults         %d\nexceptions     %d\nhost calls     %d\n", s.faults, s.exceptions,
                         s.host_calls_total);
   for (const auto& [name, n] : s.host_calls) absl::StrAppendFormat(&text, "  %-32s %d\n", name, n);
-  absl::StrAppendFormat(&text, "mappings       %d\nhost mappings  %d of %d\n", s.mappings, s.host_mappings,
-                        s.host_mapping_limit);
+  absl::StrAppendFormat(&text, "mappings       %d\nhost mappings  %d of %d\nremap          %s\n", s.mappings,
+                        s.host_mappings, s.host_mapping_limit, s.remap);
   absl::StrAppendFormat(&text, "frames         %d used, %d at most, of %d\n", s.frames_used, s.frames_peak,
                         s.frames_total);
   return text;
@@ -56,6 +57,7 @@ std::string StatsAsJson(const RunStats& s) {
       {"host_calls", {{"total", s.host_calls_total}, {"by_kind", s.host_calls}}},
       {"mappings", s.mappings},
       {"host_mappings", {{"alive", s.host_mappings}, {"limit", s.host_mapping_limit}}},
+      {"remap", s.remap},
       {"frames", {{"used", s.frames_used}, {"peak", s.frames_peak}, {"total", s.frames_total}}},
   };
   return json.dump() + "\n";

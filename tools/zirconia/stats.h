@@ -21,6 +21,7 @@ struct RunStats {
   uint64_t mappings = 0;                       // of guests, alive
   uint64_t host_mappings = 0;                  // of the host, alive, that realize them
   uint64_t host_mapping_limit = 0;
+  std::string remap;  // how they are replaced: the strategy's name
   uint64_t frames_used = 0;
   uint64_t frames_peak = 0;
   uint64_t frames_total = 0;
