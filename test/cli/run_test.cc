@@ -77,10 +77,11 @@ TEST_CASE("guests that check behaviours find all of them when memory is realized
 }
 
 TEST_CASE("guests find nothing different under other ways to replace mappings, and nothing is lost", "[cli]") {
-  const std::string remap = GENERATE(as<std::string>(), "auto", "direct", "reserve", "stage", "naive");
-  const std::string guest = GENERATE(as<std::string>(), "vm", "threads");
-  CAPTURE(remap, guest);
-  const CommandResult r = Run({"--verify", "--remap=" + remap, "--realize=map", Guest(guest)});
+  const std::string remap = GENERATE(as<std::string>(), "auto", "direct", "reserve", "stage");
+  const std::string guest = GENERATE(as<std::string>(), "vm", "threads", "remap_race");
+  const std::string realize = GENERATE(as<std::string>(), "touch", "map");
+  CAPTURE(remap, guest, realize);
+  const CommandResult r = Run({"--verify", "--remap=" + remap, "--realize=" + realize, Guest(guest)});
   CAPTURE(r.out, r.err);
   CHECK(r.exit_code == 0);
   CHECK_THAT(r.err, Contains("agree"));
