@@ -89,6 +89,7 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const Options& options)
   if (!size.has_value() || size->value() == 0)
     return absl::InvalidArgumentError("a machine needs memory: its size is 0, or beyond 2^64");
   file.size = mm::PageCount::Of(*size);
+  file.backing = options.backing;
   auto made = platform::BackingFile::Create(host_side->host, file);
   if (!made.ok()) return made.status();
   host_side->file = *std::move(made);

@@ -13,6 +13,7 @@
 #include "kernel_sim/vmar.h"
 #include "mm/address_space.h"
 #include "mm/frame_allocator.h"
+#include "platform/backing_policy.h"
 #include "platform/guest_engine.h"
 #include "platform/host.h"
 #include "platform/remap.h"
@@ -33,6 +34,7 @@ class Machine {
     // What host memory calls go through, for tests that let some fail; it must outlive the machine and all that it
     // made. Null: this host.
     platform::Host* host = nullptr;
+    platform::BackingChoice backing = {};
   };
 
   // On this host, by the platform layer. The status names what the host lacks.

@@ -4,28 +4,33 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "mm/physical_memory.h"
 #include "mm/units.h"
+#include "platform/backing_policy.h"
+#include "platform/backing_storage.h"
 #include "platform/host.h"
 
 namespace zirconia::platform {
 
-// A sparse memfd whose size is sealed, so that nobody who holds its descriptor can shrink it under the kernel, and a
-// linear mapping of all of it for the kernel's own use. Frame n is page n of the file. Guest mappings in windows are
-// all made from `fd()`: one open description, so that neighbours merge. Thread-safe.
+// A sparse file and a linear mapping of all of it for the kernel's own use. Frame n is page n of the file. By default
+// it is a memfd whose size is sealed, so that nobody who holds its descriptor can shrink it under the kernel; other
+// kinds are for hosts that have none (BackingPolicy). Guest mappings in windows are all made from `fd()`: one open
+// description, so that neighbours merge. Thread-safe.
 class BackingFile final : public mm::PhysicalMemory {
  public:
   struct Options {
     mm::PageCount size;  // of the machine; at least 1. Memory is taken from the host only as frames are secured
-    std::string name = "zirconia";  // shown in /proc/PID/maps as /memfd:NAME
+    std::string name = "zirconia";  // of a memfd, shown in /proc/PID/maps as /memfd:NAME
     bool needs_executable = true;   // guests run code from it: the host is asked once whether it allows that
+    BackingChoice backing = {};     // a memfd, unless the caller chose otherwise
   };
 
   // `host` must outlive the file. INVALID_ARGUMENT: a size of 0, or beyond what the host has addresses for.
   // FAILED_PRECONDITION: the host refuses executable mappings of such a file; the message names the cause. Otherwise
-  // the host's error.
+  // what BackingStorage says.
   static absl::StatusOr<std::unique_ptr<BackingFile>> Create(Host& host, const Options& options);
   ~BackingFile() override;
 
@@ -33,19 +38,20 @@ class BackingFile final : public mm::PhysicalMemory {
   absl::Status Secure(mm::FrameRun run) override;
   absl::Status Discard(mm::FrameRun run) override;
 
-  int fd() const { return fd_; }
+  int fd() const { return storage_->fd(); }
+  BackingPolicy policy() const { return storage_->policy(); }
+  bool size_is_sealed() const { return storage_->size_is_sealed(); }
   const FileIdentity& identity() const { return identity_; }
   Host& host() const { return host_; }
 
  private:
-  BackingFile(Host& host, int fd, mm::PageCount size) : PhysicalMemory(nullptr), host_(host), fd_(fd), size_(size) {}
+  BackingFile(Host& host, std::unique_ptr<BackingStorage> storage, mm::PageCount size)
+      : PhysicalMemory(nullptr), host_(host), storage_(std::move(storage)), size_(size) {}
 
-  absl::Status SizeAndSeal();
-  absl::Status ProbeExecutable();
   absl::Status MapLinear();
 
   Host& host_;
-  const int fd_;
+  const std::unique_ptr<BackingStorage> storage_;
   const mm::PageCount size_;
   FileIdentity identity_;
   uintptr_t linear_address_ = 0;  // 0: not mapped

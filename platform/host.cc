@@ -31,7 +31,7 @@ std::string_view HostCallName(HostCall call) {
     case HostCall::kClose:
       return "close";
     case HostCall::kGetSeals:
-      return "fcntl";
+      return "fcntl(F_GET_SEALS)";
     case HostCall::kFchmod:
       return "fchmod";
     case HostCall::kFlock:

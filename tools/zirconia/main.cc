@@ -17,6 +17,8 @@ constexpr int kUsageError = 2;
 int main(int argc, char** argv) {
   // Who reads our output may go away: that is an error of a write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  // Likewise a backing file larger than the limit on files.
+  std::signal(SIGXFSZ, SIG_IGN);
   // Abseil can follow the order of locks; that is for tests: here it would double the cost of a system call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 

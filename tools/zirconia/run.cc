@@ -130,6 +130,10 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
   run->add_flag("--verify", options.verify,
                 "At the end compare the address space with the page table, and that with the host");
+  run->add_option("--backing", options.backing,
+                  "What file the memory is: auto, memfd, tmpfile, unlinked, unlink-late, unlink-at-exit, each but "
+                  "memfd with :DIR if wanted, or kept:PATH")
+      ->capture_default_str();
   run->add_option("--seed", options.seed, "Randomise the address layout; 0: lowest addresses first")
       ->capture_default_str();
   run->add_option("--log", options.log_level, "What Zirconia logs of its own doings")
@@ -149,6 +153,8 @@ int Run(const RunOptions& options) {
   if (!memory.has_value()) {
     return UsageError(absl::StrCat("--memory: '", options.memory, "' is not a size (bytes, or with K, M, G, T)"));
   }
+  const auto backing = platform::BackingChoice::Parse(options.backing);
+  if (!backing.ok()) return UsageError(absl::StrCat("--backing: ", backing.status().message()));
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("zirconia", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
   spdlog::set_level(spdlog::level::from_str(options.log_level));
@@ -169,6 +175,7 @@ int Run(const RunOptions& options) {
   kernel_options.machine.populate = options.realize == "populate";
   kernel_options.machine.remap = platform::ParseRemapStrategy(options.remap);
   if (options.host_mappings != 0) kernel_options.machine.host_mappings = options.host_mappings;
+  kernel_options.machine.backing = *backing;
   kernel_options.console = WriteStdout;
   if (options.trace) kernel_options.tracer = &tracer;
   kernel_options.on_crash = [&](const kernel::CrashReport& report) {
