@@ -13,7 +13,7 @@
 #include "platform/host_page_table.h"
 #include "platform/map_budget.h"
 #include "platform/window.h"
-#include "test/platform/faulty_host.h"
+#include "platform/host_faulty.h"
 
 namespace zirconia::platform {
 
