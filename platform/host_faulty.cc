@@ -63,8 +63,14 @@ absl::Span<const int> PlausibleErrors(HostCall call) {
       return kFallocate;
     case HostCall::kMemfdCreate:
     case HostCall::kOpen:
+    case HostCall::kSocket:
+    case HostCall::kAccept:
       return kDescriptors;
     case HostCall::kRead:
+    case HostCall::kPread:
+    case HostCall::kPwrite:
+    case HostCall::kRecvmsg:
+    case HostCall::kSendmsg:
       return kRead;
     case HostCall::kAddSeals:
       return kSeals;
@@ -100,9 +106,9 @@ uint64_t FaultyHost::Counts::total_fired() const { return Sum(fired); }
 uint64_t FaultyHost::Counts::total_effective() const { return Sum(effective); }
 
 FaultyHost::FaultyHost(Host& base, Options options)
-    : ForwardingHost(base), options_(options), socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+    : ForwardingHost(base), options_(options), socket_(base.Socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0).value) {}
 
-FaultyHost::~FaultyHost() { ::close(socket_); }
+FaultyHost::~FaultyHost() { (void)base().Close(socket_); }
 
 void FaultyHost::Begin() {
   plan_.reset();
@@ -288,6 +294,112 @@ HostOutcome FaultyHost::Close(int fd) {
   const std::optional<Fault> fault = Next(HostCall::kClose);
   const HostOutcome closed = base().Close(fd);
   return fault.has_value() ? HostOutcome{fault->error} : closed;
+}
+
+HostResult<int> FaultyHost::GetSeals(int fd) {
+  if (const std::optional<Fault> fault = Next(HostCall::kGetSeals)) return {-1, fault->error};
+  return base().GetSeals(fd);
+}
+
+HostOutcome FaultyHost::Fchmod(int fd, unsigned mode) {
+  if (const std::optional<Fault> fault = Next(HostCall::kFchmod)) return {fault->error};
+  return base().Fchmod(fd, mode);
+}
+
+HostOutcome FaultyHost::Flock(int fd, int operation) {
+  if (const std::optional<Fault> fault = Next(HostCall::kFlock)) return {fault->error};
+  return base().Flock(fd, operation);
+}
+
+HostResult<FileIdentity> FaultyHost::Stat(const char* path) {
+  if (const std::optional<Fault> fault = Next(HostCall::kStat)) return {{}, fault->error};
+  return base().Stat(path);
+}
+
+HostResult<size_t> FaultyHost::Readlink(const char* path, char* buffer, size_t length) {
+  if (const std::optional<Fault> fault = Next(HostCall::kReadlink)) return {0, fault->error};
+  return base().Readlink(path, buffer, length);
+}
+
+HostOutcome FaultyHost::Unlink(const char* path) {
+  if (const std::optional<Fault> fault = Next(HostCall::kUnlink)) return {fault->error};
+  return base().Unlink(path);
+}
+
+HostResult<size_t> FaultyHost::Getdents(int fd, void* buffer, size_t length) {
+  if (const std::optional<Fault> fault = Next(HostCall::kGetdents)) return {0, fault->error};
+  return base().Getdents(fd, buffer, length);
+}
+
+HostResult<size_t> FaultyHost::Pread(int fd, void* buffer, size_t length, uint64_t offset) {
+  if (const std::optional<Fault> fault = Next(HostCall::kPread)) return {0, fault->error};
+  return base().Pread(fd, buffer, length, offset);
+}
+
+HostResult<size_t> FaultyHost::Pwrite(int fd, const void* buffer, size_t length, uint64_t offset) {
+  if (const std::optional<Fault> fault = Next(HostCall::kPwrite)) return {0, fault->error};
+  return base().Pwrite(fd, buffer, length, offset);
+}
+
+HostResult<int> FaultyHost::Socket(int domain, int type, int protocol) {
+  if (const std::optional<Fault> fault = Next(HostCall::kSocket)) return {-1, fault->error};
+  return base().Socket(domain, type, protocol);
+}
+
+HostOutcome FaultyHost::Bind(int fd, const sockaddr* address, unsigned length) {
+  if (const std::optional<Fault> fault = Next(HostCall::kBind)) return {fault->error};
+  return base().Bind(fd, address, length);
+}
+
+HostOutcome FaultyHost::Listen(int fd, int backlog) {
+  if (const std::optional<Fault> fault = Next(HostCall::kListen)) return {fault->error};
+  return base().Listen(fd, backlog);
+}
+
+HostResult<int> FaultyHost::Accept(int fd, int flags) {
+  if (const std::optional<Fault> fault = Next(HostCall::kAccept)) return {-1, fault->error};
+  return base().Accept(fd, flags);
+}
+
+HostOutcome FaultyHost::Connect(int fd, const sockaddr* address, unsigned length) {
+  if (const std::optional<Fault> fault = Next(HostCall::kConnect)) return {fault->error};
+  return base().Connect(fd, address, length);
+}
+
+HostOutcome FaultyHost::Shutdown(int fd, int how) {
+  if (const std::optional<Fault> fault = Next(HostCall::kShutdown)) return {fault->error};
+  return base().Shutdown(fd, how);
+}
+
+HostResult<size_t> FaultyHost::Sendmsg(int fd, const msghdr* message, int flags) {
+  if (const std::optional<Fault> fault = Next(HostCall::kSendmsg)) return {0, fault->error};
+  return base().Sendmsg(fd, message, flags);
+}
+
+HostResult<size_t> FaultyHost::Recvmsg(int fd, msghdr* message, int flags) {
+  if (const std::optional<Fault> fault = Next(HostCall::kRecvmsg)) return {0, fault->error};
+  return base().Recvmsg(fd, message, flags);
+}
+
+HostResult<PeerIdentity> FaultyHost::PeerCredentials(int fd) {
+  if (const std::optional<Fault> fault = Next(HostCall::kPeerCredentials)) return {{}, fault->error};
+  return base().PeerCredentials(fd);
+}
+
+HostResult<int> FaultyHost::Poll(pollfd* fds, unsigned count, int timeout_ms) {
+  if (const std::optional<Fault> fault = Next(HostCall::kPoll)) return {-1, fault->error};
+  return base().Poll(fds, count, timeout_ms);
+}
+
+HostResult<int> FaultyHost::Spawn(const char* path, const posix_spawn_file_actions_t* actions, char* const* argv,
+                                  char* const* envp) {
+  if (const std::optional<Fault> fault = Next(HostCall::kSpawn)) return {-1, fault->error};
+  return base().Spawn(path, actions, argv, envp);
+}
+
+HostResult<int> FaultyHost::Waitpid(int pid, int* status, int options) {
+  if (const std::optional<Fault> fault = Next(HostCall::kWaitpid)) return {-1, fault->error};
+  return base().Waitpid(pid, status, options);
 }
 
 }  // namespace zirconia::platform

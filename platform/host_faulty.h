@@ -33,7 +33,7 @@ std::string_view FaultModeName(FaultMode mode);
 class HostCallSet {
  public:
   constexpr HostCallSet(std::initializer_list<HostCall> calls) {
-    for (const HostCall call : calls) bits_ |= 1u << static_cast<unsigned>(call);
+    for (const HostCall call : calls) bits_ |= uint64_t{1} << static_cast<unsigned>(call);
   }
   // Those that change what is mapped.
   static constexpr HostCallSet Mapping() {
@@ -41,13 +41,13 @@ class HostCallSet {
   }
   static constexpr HostCallSet All() {
     HostCallSet all{};
-    all.bits_ = (1u << kHostCallKinds) - 1;
+    all.bits_ = (uint64_t{1} << kHostCallKinds) - 1;
     return all;
   }
   constexpr bool Contains(HostCall call) const { return (bits_ >> static_cast<unsigned>(call) & 1) != 0; }
 
  private:
-  uint32_t bits_ = 0;
+  uint64_t bits_ = 0;
 };
 
 // The errnos with which a call of this kind may fail on some host.
@@ -92,7 +92,10 @@ class FaultyHost final : public ForwardingHost {
 
   // Each of these begins anew: counts and numbers of calls are 0 again.
   void Fail(const Plan& plan) ABSL_LOCKS_EXCLUDED(mutex_);
-  void FailAt(uint64_t k, uint64_t times, FaultMode mode, int error) { Fail({k, times, mode, error}); }
+  // The same for mmap, munmap and mprotect.
+  void FailAt(uint64_t k, uint64_t times, FaultMode mode, int error) {
+    Fail({k, times, mode, error, {HostCall::kMmap, HostCall::kMunmap, HostCall::kMprotect}});
+  }
   // Each kind of call has a random sequence of its own: how often one is made doesn't change when the others fail.
   void FailAtRandom(const RandomPlan& plan) ABSL_LOCKS_EXCLUDED(mutex_);
   // Also gives what was withheld.
@@ -131,6 +134,28 @@ class FaultyHost final : public ForwardingHost {
   HostResult<int> Open(const char* path, int flags, unsigned mode) override;
   HostResult<size_t> Read(int fd, void* buffer, size_t length) override;
   HostOutcome Close(int fd) override;
+  HostResult<int> GetSeals(int fd) override;
+  HostOutcome Fchmod(int fd, unsigned mode) override;
+  HostOutcome Flock(int fd, int operation) override;
+  HostResult<FileIdentity> Stat(const char* path) override;
+  HostResult<size_t> Readlink(const char* path, char* buffer, size_t length) override;
+  HostOutcome Unlink(const char* path) override;
+  HostResult<size_t> Getdents(int fd, void* buffer, size_t length) override;
+  HostResult<size_t> Pread(int fd, void* buffer, size_t length, uint64_t offset) override;
+  HostResult<size_t> Pwrite(int fd, const void* buffer, size_t length, uint64_t offset) override;
+  HostResult<int> Socket(int domain, int type, int protocol) override;
+  HostOutcome Bind(int fd, const sockaddr* address, unsigned length) override;
+  HostOutcome Listen(int fd, int backlog) override;
+  HostResult<int> Accept(int fd, int flags) override;
+  HostOutcome Connect(int fd, const sockaddr* address, unsigned length) override;
+  HostOutcome Shutdown(int fd, int how) override;
+  HostResult<size_t> Sendmsg(int fd, const msghdr* message, int flags) override;
+  HostResult<size_t> Recvmsg(int fd, msghdr* message, int flags) override;
+  HostResult<PeerIdentity> PeerCredentials(int fd) override;
+  HostResult<int> Poll(pollfd* fds, unsigned count, int timeout_ms) override;
+  HostResult<int> Spawn(const char* path, const posix_spawn_file_actions_t* actions, char* const* argv,
+                        char* const* envp) override;
+  HostResult<int> Waitpid(int pid, int* status, int options) override;
 
  private:
   struct Fault {

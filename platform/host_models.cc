@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -36,17 +34,12 @@ std::vector<HostVma> VmasIn(Host& host, VirtRange range) {
   return vmas.ok() ? *std::move(vmas) : std::vector<HostVma>();
 }
 
-bool HasNoName(int fd) {
-  struct stat info {};
-  return ::fstat(fd, &info) == 0 && info.st_nlink == 0;
-}
-
 }  // namespace
 
 TearingHost::TearingHost(Host& base)
-    : ForwardingHost(base), socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+    : ForwardingHost(base), socket_(base.Socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0).value) {}
 
-TearingHost::~TearingHost() { ::close(socket_); }
+TearingHost::~TearingHost() { (void)base().Close(socket_); }
 
 bool TearingHost::Tear(uintptr_t address, size_t length) {
   const HostResult<uintptr_t> tear = base().Mmap(address, length, PROT_NONE, MAP_SHARED | MAP_FIXED, socket_, 0);
@@ -122,11 +115,14 @@ HostOutcome Linux61Host::AddSeals(int fd, int seals) {
   return added;
 }
 
-bool MacHost::ChildLives(const std::string& executable) { return ::access(executable.c_str(), F_OK) == 0; }
+bool MacHost::ChildLives(const std::string& executable) { return base().Stat(executable.c_str()).ok(); }
 
 HostResult<uintptr_t> MacHost::Mmap(uintptr_t address, size_t length, int protection, int flags, int fd,
                                     uint64_t offset) {
-  if (fd >= 0 && (protection & PROT_EXEC) != 0 && HasNoName(fd)) return {0, EPERM};
+  if (fd >= 0 && (protection & PROT_EXEC) != 0) {
+    const HostResult<FileIdentity> file = base().Fstat(fd);
+    if (file.ok() && file.value.links == 0) return {0, EPERM};
+  }
   return base().Mmap(address, length, protection, flags, fd, offset);
 }
 

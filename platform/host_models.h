@@ -79,7 +79,7 @@ class MacHost final : public ForwardingHost {
   using ForwardingHost::ForwardingHost;
 
   // Whether a child that is forked now would live. `executable` is the path of the parent's executable.
-  static bool ChildLives(const std::string& executable);
+  bool ChildLives(const std::string& executable);
 
   HostResult<uintptr_t> Mmap(uintptr_t address, size_t length, int protection, int flags, int fd,
                              uint64_t offset) override;

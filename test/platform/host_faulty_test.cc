@@ -91,7 +91,7 @@ TEST_CASE("A tear leaves a real hole, of all of the range or of its first half")
 
 TEST_CASE("Half done: mprotect has changed the first half, mremap has moved it") {
   Rig rig;
-  rig.faulty.FailAt(1, 2, FaultMode::kHalf, ENOMEM);
+  rig.faulty.Fail({.times = 2, .mode = FaultMode::kHalf});
   CHECK(rig.faulty.Mprotect(rig.base, 4 * kPage, PROT_NONE).error == ENOMEM);
   CHECK_FALSE(rig.Readable(1));
   CHECK(rig.Readable(2));

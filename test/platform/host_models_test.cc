@@ -124,11 +124,11 @@ TEST_CASE("macOS: a file whose name is gone can't be mapped executable") {
     return mapped.error;
   };
   CHECK(map(PROT_READ | PROT_EXEC) == 0);
-  CHECK(MacHost::ChildLives(path));
+  CHECK(host.ChildLives(path));
   REQUIRE(unlink(path.c_str()) == 0);
   CHECK(map(PROT_READ | PROT_EXEC) == EPERM);
   CHECK(map(PROT_READ | PROT_WRITE) == 0);
-  CHECK_FALSE(MacHost::ChildLives(path));
+  CHECK_FALSE(host.ChildLives(path));
   CHECK(host.Close(fd).ok());
   CHECK(host.MemfdCreate("none", 0).error == ENOSYS);
   CHECK(host.Mremap(0, kPage, kPage, 0, 0).error == ENOSYS);
