@@ -56,11 +56,6 @@ class Descriptor {
   const HostResult<int> made_;
 };
 
-HostResult<int> MakeSocket(int domain) {
-  const int fd = ::socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  return fd < 0 ? HostResult<int>{-1, errno} : HostResult<int>{fd, 0};
-}
-
 // A memfd of one page with a seal.
 HostResult<int> MakeSealedFile(Host& host, int seal) {
   const HostResult<int> file = host.MemfdCreate("zirconia-probe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -184,8 +179,10 @@ HostBehaviour ProbeHostAtStart(Host& host) {
 HostBehaviour ProbeHost(Host& host) {
   HostBehaviour found = ProbeHostAtStart(host);
   Target target(host, ByteSize(kPageSize));
-  found.unix_socket = TryFile(target, Descriptor(host, MakeSocket(AF_UNIX)), MAP_SHARED, "a Unix socket");
-  found.tcp_socket = TryFile(target, Descriptor(host, MakeSocket(AF_INET)), MAP_SHARED, "a TCP socket");
+  found.unix_socket = TryFile(target, Descriptor(host, host.Socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), MAP_SHARED,
+                              "a Unix socket");
+  found.tcp_socket = TryFile(target, Descriptor(host, host.Socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), MAP_SHARED,
+                             "a TCP socket");
   found.proc_file = TryFile(target, Descriptor(host, host.Open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC, 0)), MAP_PRIVATE,
                             "/proc/cpuinfo");
   found.seal_write = TrySeal(host, target, F_SEAL_WRITE);

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "absl/synchronization/mutex.h"
+#include "tools/zirconia/doctor.h"
 #include "tools/zirconia/run.h"
 
 namespace {
@@ -27,6 +28,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   zirconia::cli::RunOptions run;
   CLI::App* run_command = zirconia::cli::AddRunCommand(app, run);
+  zirconia::cli::DoctorOptions doctor;
+  CLI::App* doctor_command = zirconia::cli::AddDoctorCommand(app, doctor);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -39,5 +42,6 @@ int main(int argc, char** argv) {
     run.command = run_command->remaining();
     return zirconia::cli::Run(run);
   }
+  if (doctor_command->parsed()) return zirconia::cli::Doctor(doctor);
   return kUsageError;
 }
