@@ -30,8 +30,12 @@ std::string TryBacking() {
   LinuxHost host;
   BackingFile::Options options;
   options.size = mm::PageCount(16);
+  options.backing = BackingChoice::Auto();
   const auto file = BackingFile::Create(host, options);
-  return file.ok() ? "memfd\nits size sealed, mapped executable" : Refusal(file.status());
+  if (!file.ok()) return Refusal(file.status());
+  return absl::StrCat(std::string(BackingPolicyName((*file)->policy())), "\n",
+                      (*file)->size_is_sealed() ? "its size is sealed" : "its size can't be sealed",
+                      "; it can be mapped executable");
 }
 
 std::string TryWindow() {
@@ -77,6 +81,9 @@ std::vector<std::string> Advise(const std::vector<Fact>& facts, const std::vecto
   for (const Choice& choice : choices) {
     if (choice.choice.empty()) {
       advice.push_back(absl::StrCat("Guests can't run: no ", choice.part, ": ", choice.reason, "."));
+    }
+    if (choice.part == "backing" && !choice.choice.empty() && choice.choice != "memfd") {
+      advice.push_back("Memory can't be a memfd here: `zirconia run --backing=auto` takes what the host has instead.");
     }
     if (choice.part == "remap" && choice.choice == "reserve") {
       advice.push_back(

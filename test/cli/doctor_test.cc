@@ -125,6 +125,9 @@ TEST_CASE("doctor works on a host without memfd, and says what couldn't be tried
   CHECK(json.at("map_fixed_loses").at("seal_write").is_null());
   CHECK_THAT(json.at("reasons").at("map_fixed_loses").at("seal_write").get<std::string>(), Contains("ENOSYS"));
   CHECK(json.at("seals").at("size").is_null());
+  CHECK(json.at("chosen").at("backing") != "memfd");
+  CHECK(json.at("can_run") == true);
+  CHECK_THAT(json.at("advice").dump(), Contains("--backing=auto"));
 }
 
 }  // namespace
