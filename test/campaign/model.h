@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,7 @@ struct Model {
   std::vector<std::weak_ptr<ModelVmo>> all;
   size_t next_id = 0;
   uint64_t next_stamp = 1;
+  std::optional<size_t> only_space;  // random operations on spaces choose this one
 
   // Content that no page has had before.
   Content FreshContent() {

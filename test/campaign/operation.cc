@@ -59,11 +59,12 @@ bool ProtectIsValid(const Model& model, const Operation& op) {
   return space.regions[op.region].alive && AllMappedBy(space, op);
 }
 
+// Over sub-regions too.
 bool MapRangeIsValid(const Model& model, const Operation& op) {
   const ModelSpace& space = model.spaces[op.space];
-  if (!ProtectIsValid(model, op)) return false;
+  if (!space.regions[op.region].alive || !space.regions[op.region].Contains(op.page, op.count)) return false;
   for (uint64_t p = op.page; p < op.page + op.count; ++p) {
-    if (space.pages[p].target() == nullptr) return false;
+    if (space.pages[p].vmo == nullptr) return false;
   }
   return true;
 }
@@ -191,6 +192,12 @@ std::string WrongAnswer(const ModelMapping& at, mm::Access access, const Touched
   return "";
 }
 
+absl::Status Named(const absl::Status& status, uint64_t page, size_t space) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrFormat("page %d of space %d can't be touched: %s", page, space,
+                                                     absl::StatusCodeToString(status.code())));
+}
+
 absl::Status Load(Machine& machine, Model& model, const Operation& op) {
   Machine::Space& space = machine.space(op.space);
   absl::Status status;
@@ -206,7 +213,7 @@ absl::Status Load(Machine& machine, Model& model, const Operation& op) {
       wrong = absl::StrFormat("it holds %#x instead of %#x", touched.value, at.target()->content.head);
     }
     if (!wrong.empty()) return absl::DataLossError(absl::StrFormat("page %d of space %d: %s", p, op.space, wrong));
-    if (at.target() != nullptr && at.protection.read() && status.ok()) status = touched.status;
+    if (at.target() != nullptr && at.protection.read() && status.ok()) status = Named(touched.status, p, op.space);
   }
   return status;
 }
@@ -233,7 +240,7 @@ absl::Status Store(Machine& machine, Model& model, const Operation& op) {
         at.target()->committed = true;
         (head ? at.target()->content.head : at.target()->content.tail) = head ? content.head : content.tail;
       } else if (at.target() != nullptr && at.protection.write() && status.ok()) {
-        status = touched.status;
+        status = Named(touched.status, p, op.space);
       }
     }
   }
@@ -321,7 +328,7 @@ constexpr Row kRows[kOperationKinds] = {
     {"write", 4, true, PagesAreValid, Write},
     {"resize", 4, true, ResizeIsValid, Resize},
     {"new vmo", 1, true, AlwaysValid, NewVmo},
-    {"trim", 1, true, AlwaysValid, Trim},
+    {"trim", 4, true, AlwaysValid, Trim},
 };
 const Row& RowOf(OperationKind kind) { return kRows[static_cast<size_t>(kind)]; }
 
@@ -338,7 +345,7 @@ Operation AnyOperation(const Model& model, uint64_t& random) {
 
   Operation op;
   op.kind = static_cast<OperationKind>(kind);
-  op.space = pick(model.spaces.size());
+  op.space = model.only_space.value_or(pick(model.spaces.size()));
   op.vmo = pick(Model::kVmos);
   op.vmo_page = pick(20);
   op.child = 1 + pick(ModelSpace::kRegions - 1);
