@@ -1,5 +1,6 @@
 #include "platform/backing_file.h"
 
+#include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
 
@@ -45,6 +46,17 @@ absl::Status BackingFile::MapLinear() {
   linear_address_ = linear.value;
   set_linear(reinterpret_cast<std::byte*>(linear_address_));
   return absl::OkStatus();
+}
+
+absl::StatusOr<OwnedFd> BackingFile::OpenReadOnly() {
+  if (!size_is_sealed()) return absl::FailedPreconditionError("the size of the backing file isn't sealed");
+  constexpr unsigned kReadableByOwner = 0400;
+  if (const HostOutcome o = host_.Fchmod(fd(), kReadableByOwner); !o.ok()) {
+    return absl::ErrnoToStatus(o.error, "fchmod of the backing file");
+  }
+  const HostResult<int> opened = host_.Open(absl::StrCat("/proc/self/fd/", fd()).c_str(), O_RDONLY | O_CLOEXEC, 0);
+  if (!opened.ok()) return absl::ErrnoToStatus(opened.error, "opening the backing file for reading");
+  return OwnedFd(host_, opened.value);
 }
 
 absl::Status BackingFile::Secure(mm::FrameRun run) {

@@ -12,6 +12,7 @@
 #include "platform/backing_policy.h"
 #include "platform/backing_storage.h"
 #include "platform/host.h"
+#include "platform/owned_fd.h"
 
 namespace zirconia::platform {
 
@@ -37,6 +38,11 @@ class BackingFile final : public mm::PhysicalMemory {
   mm::PageCount size() const override { return size_; }
   absl::Status Secure(mm::FrameRun run) override;
   absl::Status Discard(mm::FrameRun run) override;
+
+  // The file by an open description of its own, through which nothing can be written or resized, for another process.
+  // From then on the file's mode is 0400: so that a peer of another user can't open it for writing by way of its
+  // descriptor (SHARING.md says what one of the same user can). FAILED_PRECONDITION: the size isn't sealed.
+  absl::StatusOr<OwnedFd> OpenReadOnly();
 
   int fd() const { return storage_->fd(); }
   BackingPolicy policy() const { return storage_->policy(); }

@@ -14,7 +14,10 @@
 #include <filesystem>
 
 #include "platform/backing_file.h"
+#include "platform/backing_sweep.h"
+#include "platform/host_faulty.h"
 #include "platform/host_linux.h"
+#include "platform/host_models.h"
 #include "test/platform/scratch.h"
 
 namespace zirconia::platform {
@@ -197,6 +200,51 @@ TEST_CASE("auto takes the first kind of file that the host allows") {
     CHECK(chosen() == BackingPolicy::kUnlinkAtExit);
   }
   CHECK(FilesIn(directory) == 0);
+}
+
+TEST_CASE("On the models of other hosts auto finds what works there") {
+  const test::ScratchDirectory directory;
+  LinuxHost linux_host;
+  const auto chosen = [&](Host& host) {
+    auto file = BackingFile::Create(host, Wanted("auto:" + directory.path()));
+    REQUIRE(file.ok());
+    CheckMemoryWorks(**file);
+    return (*file)->policy();
+  };
+  NoMemfdHost old(linux_host);
+  CHECK(chosen(old) == BackingPolicy::kTmpfile);
+  MacHost mac(linux_host);
+  CHECK(chosen(mac) == BackingPolicy::kUnlinkAtExit);
+  CHECK(FilesIn(directory) == 0);
+}
+
+TEST_CASE("Whichever call fails while a backing file is made, nothing is left behind") {
+  const test::ScratchDirectory directory;
+  LinuxHost linux_host;
+  FaultyHost host(linux_host);
+  const char* const policy = GENERATE("tmpfile", "unlinked", "unlink-late", "unlink-at-exit", "kept", "memfd");
+  std::string choice = policy;
+  if (choice == "kept") choice += ":" + directory.path() + "/memory";
+  if (choice != "kept" && choice != "memfd" && choice.find(':') == std::string::npos) choice += ":" + directory.path();
+  INFO(choice);
+  const size_t before = test::OpenDescriptors();
+  uint64_t failed = 0;
+  for (uint64_t k = 1;; ++k) {
+    host.Fail({k, 1, FaultMode::kBefore, EIO, HostCallSet::All()});
+    auto file = BackingFile::Create(host, Wanted(choice));
+    const bool fired = host.fired() != 0;
+    host.StopFailing();
+    // What only cleans up, sweeps or looks closer may fail without harm.
+    if (file.ok()) file->reset();
+    if (choice.substr(0, 4) == "kept") std::filesystem::remove(directory.path() + "/memory");
+    // A failing unlink leaves what the next run sweeps.
+    SweepStaleFiles(linux_host, directory.path());
+    CHECK(FilesIn(directory) == 0);
+    CHECK(test::OpenDescriptors() == before);
+    if (!fired) break;
+    ++failed;
+  }
+  CHECK(failed >= 5);
 }
 
 TEST_CASE("A policy that was chosen by name is followed, or the error names the cause") {
