@@ -114,6 +114,7 @@ void FaultyHost::Begin() {
   plan_.reset();
   random_plan_.reset();
   calls_ = 0;
+  still_to_fail_ = HostCallSet{};
   counts_ = Counts();
 }
 
@@ -152,9 +153,14 @@ std::optional<FaultyHost::Fault> FaultyHost::Next(HostCall call) {
   if (quiet_.load(std::memory_order_relaxed) != 0) return std::nullopt;
   absl::MutexLock lock(&mutex_);
   Fault fault{call, FaultMode::kBefore, 0};
-  if (plan_.has_value() && plan_->kinds.Contains(call)) {
+  if (still_to_fail_.Contains(call)) {
+    still_to_fail_.Remove(call);
+    fault.mode = plan_->then_mode;
+    fault.error = plan_->error;
+  } else if (plan_.has_value() && plan_->kinds.Contains(call)) {
     ++calls_;
     if (calls_ < plan_->first || calls_ - plan_->first >= plan_->times) return std::nullopt;
+    if (calls_ == plan_->first) still_to_fail_ = plan_->then;
     fault.mode = plan_->mode;
     fault.error = plan_->error;
   } else if (random_plan_.has_value() && random_plan_->kinds.Contains(call)) {

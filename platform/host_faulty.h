@@ -44,6 +44,7 @@ class HostCallSet {
     all.bits_ = (uint64_t{1} << kHostCallKinds) - 1;
     return all;
   }
+  constexpr void Remove(HostCall call) { bits_ &= ~(uint64_t{1} << static_cast<unsigned>(call)); }
   constexpr bool Contains(HostCall call) const { return (bits_ >> static_cast<unsigned>(call) & 1) != 0; }
 
  private:
@@ -72,6 +73,9 @@ class FaultyHost final : public ForwardingHost {
     FaultMode mode = FaultMode::kBefore;
     int error = ENOMEM;
     HostCallSet kinds = HostCallSet::Mapping();  // others aren't counted, and never fail
+    // Once the first call has failed, the next call of each of these kinds fails too: what puts things right again.
+    HostCallSet then = HostCallSet{};
+    FaultMode then_mode = FaultMode::kBefore;
   };
   struct RandomPlan {
     uint64_t seed = 1;
@@ -189,6 +193,7 @@ class FaultyHost final : public ForwardingHost {
   std::optional<RandomPlan> random_plan_ ABSL_GUARDED_BY(mutex_);
   std::array<uint64_t, kHostCallKinds> random_ ABSL_GUARDED_BY(mutex_){};
   uint64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  HostCallSet still_to_fail_ ABSL_GUARDED_BY(mutex_) = HostCallSet{};
   Counts counts_ ABSL_GUARDED_BY(mutex_);
   Withheld withheld_ ABSL_GUARDED_BY(mutex_);
 };

@@ -24,6 +24,7 @@ struct Injection {
   FaultMode mode = FaultMode::kBefore;
   int error = 0;
   Next next = Next::kCheck;
+  std::optional<FaultMode> then_mremap = std::nullopt;  // what puts a backup back fails too, in this way
 };
 
 struct Outcome {
@@ -66,7 +67,9 @@ class Run {
                          .times = injection.times,
                          .mode = injection.mode,
                          .error = injection.error,
-                         .kinds = HostCallSet::All()});
+                         .kinds = HostCallSet::All(),
+                         .then = injection.then_mremap ? HostCallSet{HostCall::kMremap} : HostCallSet{},
+                         .then_mode = injection.then_mremap.value_or(FaultMode::kBefore)});
     const absl::Status done = Execute(machine, model, op);
     outcome.counts = machine.faulty.counts();
     const bool bus = machine.faulty.withholds() && done.code() == absl::StatusCode::kUnavailable;
@@ -149,6 +152,19 @@ std::vector<Finding> RunExhaustively(const Sequence& sequence, const platform::H
       const absl::Span<const int> errors = platform::PlausibleErrors(*call);
       std::vector<FaultMode> modes(platform::PlausibleModes(*call).begin(), platform::PlausibleModes(*call).end());
       if (*call == HostCall::kFallocate) modes.push_back(FaultMode::kUnprovided);
+      // A backup is put back after a tear; that can fail in each way too.
+      if (*call == HostCall::kMmap && table.remap == platform::RemapStrategy::kReserve) {
+        for (const FaultMode then : platform::PlausibleModes(HostCall::kMremap)) {
+          const Injection injection{step, k, 1, FaultMode::kTear, ENOMEM, Next::kCheck, then};
+          const Outcome outcome = run(injection);
+          const auto at = [then](const auto& counts) {
+            return counts[static_cast<size_t>(HostCall::kMremap)][static_cast<size_t>(then)];
+          };
+          if (at(outcome.counts.fired) == 0) break;
+          matrix.Add(sequence.name, HostCall::kMremap, then, at(outcome.counts.fired), at(outcome.counts.effective));
+          if (!outcome.status.ok()) report(injection, HostCall::kMremap, outcome.status.ToString());
+        }
+      }
       uint64_t variant = k;
       for (const FaultMode mode : modes) {
         for (const auto& [times, next] : {std::pair(1, Next::kCheck), {1, Next::kGoOn}, {4, Next::kCheck}}) {

@@ -15,7 +15,11 @@ using platform::RemapStrategy;
 std::vector<Matrix::Key> CellsOf(RemapStrategy strategy) {
   switch (strategy) {
     case RemapStrategy::kReserve:
-      return {{HostCall::kMremap, FaultMode::kBefore}, {HostCall::kMunmap, FaultMode::kBefore}};
+      return {{HostCall::kMunmap, FaultMode::kBefore},
+              {HostCall::kMremap, FaultMode::kBefore},
+              {HostCall::kMremap, FaultMode::kTear},
+              {HostCall::kMremap, FaultMode::kTearHalf},
+              {HostCall::kMremap, FaultMode::kHalf}};
     case RemapStrategy::kStage:
       return {{HostCall::kMremap, FaultMode::kBefore}, {HostCall::kMremap, FaultMode::kTear}};
     default:
