@@ -133,13 +133,15 @@ size_t HandleTable::size() const {
   return used_;
 }
 
-std::vector<std::shared_ptr<Dispatcher>> HandleTable::Objects() const {
+std::vector<HandleTable::Entry> HandleTable::Entries() const {
   absl::MutexLock lock(&mutex_);
-  std::vector<std::shared_ptr<Dispatcher>> objects;
-  for (const Slot& slot : slots_) {
-    if (slot.state == SlotState::kUsed) objects.push_back(slot.handle.object());
+  std::vector<Entry> entries;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (slot.state != SlotState::kUsed) continue;
+    entries.push_back({ValueOf(i, slot.reuse), slot.handle.rights(), slot.handle.object()});
   }
-  return objects;
+  return entries;
 }
 
 void HandleTable::Clear() {

@@ -96,8 +96,13 @@ class HandleTable {
   }
 
   size_t size() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Every handle's object, for tools.
-  std::vector<std::shared_ptr<Dispatcher>> Objects() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Every handle, as they stood at one moment.
+  struct Entry {
+    zx_handle_t value;
+    zx_rights_t rights;
+    std::shared_ptr<Dispatcher> object;
+  };
+  std::vector<Entry> Entries() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Closes everything. Later additions are closed at once: the process is gone.
   void Clear() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -99,6 +99,7 @@ void ProcessDispatcher::OnThreadEnded(ThreadDispatcher& thread) {
   {
     absl::MutexLock lock(&mutex_);
     std::erase_if(threads_, [&](const auto& t) { return t.get() == &thread; });
+    ended_runtime_ += thread.StopClock();
   }
   // Before it stops counting: once all processes are dead, every host thread can be found in the graveyard.
   kernel_.Bury(thread.Ended());
@@ -156,6 +157,13 @@ std::vector<std::shared_ptr<ThreadDispatcher>> ProcessDispatcher::threads() cons
   return threads_;
 }
 
+zx_duration_t ProcessDispatcher::runtime() const {
+  absl::MutexLock lock(&mutex_);
+  zx_duration_t sum = ended_runtime_;
+  for (const auto& thread : threads_) sum += thread->runtime();
+  return sum;
+}
+
 zx_status_t JobDispatcher::AddProcess(const std::shared_ptr<ProcessDispatcher>& process) {
   absl::MutexLock lock(&mutex_);
   if (killed_) return ZX_ERR_BAD_STATE;
@@ -165,8 +173,10 @@ zx_status_t JobDispatcher::AddProcess(const std::shared_ptr<ProcessDispatcher>& 
 }
 
 void JobDispatcher::RemoveProcess(const ProcessDispatcher& process) {
+  const zx_duration_t runtime = process.runtime();
   absl::MutexLock lock(&mutex_);
-  std::erase_if(processes_, [&](const auto& entry) { return entry.first == &process; });
+  const size_t erased = std::erase_if(processes_, [&](const auto& entry) { return entry.first == &process; });
+  if (erased != 0) ended_runtime_ += runtime;
   if (processes_.empty()) UpdateSignals(0, ZX_JOB_NO_PROCESSES);
 }
 
@@ -188,6 +198,21 @@ std::vector<std::shared_ptr<ProcessDispatcher>> JobDispatcher::Kill(int64_t retu
   for (const auto& process : met) process->Exit(return_code);
   UpdateSignals(0, ZX_JOB_TERMINATED);
   return met;
+}
+
+zx_duration_t JobDispatcher::runtime() const {
+  // A process that dies meanwhile is counted once: it is on the list that was looked at, or in the sum.
+  zx_duration_t sum = 0;
+  std::vector<std::shared_ptr<ProcessDispatcher>> alive;
+  {
+    absl::MutexLock lock(&mutex_);
+    sum = ended_runtime_;
+    for (const auto& [pointer, weak] : processes_) {
+      if (auto p = weak.lock()) alive.push_back(std::move(p));
+    }
+  }
+  for (const auto& process : alive) sum += process->runtime();
+  return sum;
 }
 
 bool JobDispatcher::killed() const {

@@ -38,6 +38,7 @@ class ProcessDispatcher : public Dispatcher {
   const std::shared_ptr<GuestSpace>& space() const { return space_; }
   mm::AddressSpace& aspace() const { return *space_->aspace(); }
   HandleTable& handles() { return handles_; }
+  const HandleTable& handles() const { return handles_; }
   GuestMemory& memory() { return memory_; }
 
   // A thread that is not started yet. BAD_STATE: the process is dying or dead.
@@ -59,6 +60,9 @@ class ProcessDispatcher : public Dispatcher {
   int64_t return_code() const ABSL_LOCKS_EXCLUDED(mutex_);
   zx_time_t start_time() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<std::shared_ptr<ThreadDispatcher>> threads() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Processor time of all its threads, those that ended included, in ns.
+  zx_duration_t runtime() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Where the vDSO stands. Its code is mapped executable at most once.
   uint64_t vdso_base() const { return vdso_base_.load(std::memory_order_relaxed); }
@@ -90,6 +94,7 @@ class ProcessDispatcher : public Dispatcher {
   int64_t return_code_ ABSL_GUARDED_BY(mutex_) = 0;
   zx_time_t start_time_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that were started and aren't done with this process
+  zx_duration_t ended_runtime_ ABSL_GUARDED_BY(mutex_) = 0;  // of threads that are no longer listed
   std::vector<std::shared_ptr<ThreadDispatcher>> threads_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -108,9 +113,15 @@ class JobDispatcher : public Dispatcher {
   // Kills every process, and takes no new one. Returns those that it met, so that they can be waited for.
   std::vector<std::shared_ptr<ProcessDispatcher>> Kill(int64_t return_code) ABSL_LOCKS_EXCLUDED(mutex_);
   bool killed() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Processor time of all its processes, those that are dead included, in ns.
+  zx_duration_t runtime() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // ZX_PROP_JOB_KILL_ON_OOM: kept and told; no machine here kills for want of memory.
+  std::atomic<bool> kill_on_oom{false};
 
  private:
   mutable absl::Mutex mutex_;
+  zx_duration_t ended_runtime_ ABSL_GUARDED_BY(mutex_) = 0;  // of processes that are no longer listed
   bool killed_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::pair<const ProcessDispatcher*, std::weak_ptr<ProcessDispatcher>>> processes_ ABSL_GUARDED_BY(mutex_);
 };

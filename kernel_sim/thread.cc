@@ -27,6 +27,9 @@ zx_status_t ThreadDispatcher::Start(const platform::GuestStart& start) {
     return ToZxStatus(s);
   }
   state_ = ZX_THREAD_STATE_RUNNING;
+  // With the lock held, so that its end comes after it. Who waits for the signal has a wait lock of its own, and isn't
+  // a thread that is being started.
+  UpdateSignals(0, ZX_THREAD_RUNNING);
   return ZX_OK;
 }
 
@@ -80,6 +83,17 @@ void ThreadDispatcher::Notify(absl::FunctionRef<void()> change) {
   wake_.Signal();
 }
 
+zx_duration_t ThreadDispatcher::runtime() const {
+  absl::MutexLock lock(&mutex_);
+  if (final_runtime_.has_value()) return *final_runtime_;
+  return guest_ != nullptr ? guest_->processor_time() : 0;
+}
+
+zx_duration_t ThreadDispatcher::StopClock() {
+  absl::MutexLock lock(&mutex_);
+  return final_runtime_.emplace(guest_->processor_time());
+}
+
 zx_status_t ThreadDispatcher::SetSegmentBase(bool gs, uint64_t base) {
   absl::MutexLock lock(&mutex_);
   if (guest_ == nullptr) return ZX_ERR_BAD_STATE;
@@ -94,7 +108,7 @@ std::unique_ptr<platform::GuestThread> ThreadDispatcher::Ended() {
     state_ = ZX_THREAD_STATE_DEAD;
     guest = std::move(guest_);
   }
-  UpdateSignals(0, ZX_THREAD_TERMINATED);
+  UpdateSignals(ZX_THREAD_RUNNING, ZX_THREAD_TERMINATED);
   return guest;
 }
 

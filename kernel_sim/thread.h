@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -53,6 +54,11 @@ class ThreadDispatcher : public Dispatcher {
   // Runs `change` with the wait lock held, and wakes the thread so that it looks again.
   void Notify(absl::FunctionRef<void()> change) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Processor time that it took, in ns.
+  zx_duration_t runtime() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What `runtime` is from now on; called at the thread's end, on its host thread.
+  zx_duration_t StopClock() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ZX_PROP_REGISTER_FS and _GS. Only by the thread itself.
   zx_status_t SetSegmentBase(bool gs, uint64_t base);
 
@@ -67,6 +73,7 @@ class ThreadDispatcher : public Dispatcher {
   mutable absl::Mutex mutex_;
   absl::CondVar wake_;
   uint32_t state_ ABSL_GUARDED_BY(mutex_) = 0;  // ZX_THREAD_STATE_NEW
+  std::optional<zx_duration_t> final_runtime_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<platform::GuestThread> guest_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -100,11 +100,11 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   const auto base = Place(placement, *size, in.random_state());
   if (!base.ok()) return base.status();
   const VirtRange range{*base, *size};
+  if (in.AnyImmutable(range)) return Immutable();
   const auto child = ChildrenFrom(range.base);
   if (child != children_.end() && child->first < range.end()) {
     return absl::InvalidArgumentError("a sub-region stands there");
   }
-  if (in.AnyImmutable(range)) return Immutable();
 
   auto mapping = std::make_unique<VmMapping>(&in, in.table_, request.vmo);
   mapping->region = this;
@@ -175,12 +175,12 @@ absl::Status VmAddressRegion::Unmap(VirtRange range) {
   if (!alive_) return Dead();
   const auto checked = Check(range, range_);
   if (!checked) return absl::InvalidArgumentError("not a range of pages in this region");
+  if (space->AnyImmutable(*checked)) return Immutable();
   const auto first = ChildrenFrom(checked->base);
   auto last = first;
   for (; last != children_.end() && last->first < checked->end(); ++last) {
     if (!checked->Contains(last->second->range_)) return absl::InvalidArgumentError("a sub-region would be cut");
   }
-  if (space->AnyImmutable(*checked)) return Immutable();
   for (auto it = first; it != last; ++it) {
     gaps_.Insert(it->second->range_);
     space->Kill(it->second, removed);
@@ -219,7 +219,8 @@ absl::Status VmAddressRegion::Protect(VirtRange range, Protection protection) {
     at = mapping.range.end();
     return true;
   });
-  if (!status.ok()) return status;
+  // What may never change is refused as such, also where it stands in a sub-region.
+  if (!status.ok()) return in.AnyImmutable(range) ? Immutable() : status;
   if (at < range.end()) {
     const auto child = ChildrenFrom(at);
     if (child != children_.end() && child->second->range_.Contains(at)) {

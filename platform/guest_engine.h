@@ -42,6 +42,10 @@ class GuestThread {
   virtual uint64_t fs_base() const = 0;
   virtual uint64_t gs_base() const = 0;
 
+  // Processor time that it took so far, in nanoseconds: in guest code and in the kernel on its behalf. Between Start
+  // and its OnThreadEnd (that included).
+  virtual int64_t processor_time() const = 0;
+
   // What the maker attached: the kernel's thread object.
   void* owner() const { return owner_; }
 

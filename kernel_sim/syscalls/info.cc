@@ -3,7 +3,10 @@
 #include <zircon/syscalls/object.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -96,10 +99,11 @@ std::vector<zx_info_maps_t> Maps(const ProcessDispatcher& process) {
 
 std::vector<zx_info_vmo_t> Vmos(ProcessDispatcher& process) {
   std::vector<zx_info_vmo_t> vmos;
-  for (const auto& object : process.handles().Objects()) {
-    if (const auto vmo = As<VmoDispatcher>(object)) {
+  for (const HandleTable::Entry& entry : process.handles().Entries()) {
+    if (const auto vmo = As<VmoDispatcher>(entry.object)) {
       vmos.push_back(VmoInfo(*vmo->vmo()));
       vmos.back().flags |= ZX_INFO_VMO_VIA_HANDLE;
+      vmos.back().handle_rights = entry.rights;
     }
   }
   for (const mm::RegionInfo& r : process.aspace().Regions()) {
@@ -108,6 +112,42 @@ std::vector<zx_info_vmo_t> Vmos(ProcessDispatcher& process) {
     vmos.back().flags |= ZX_INFO_VMO_VIA_MAPPING;
   }
   return vmos;
+}
+
+// The records of old callers are the first part of today's.
+zx_info_vmo_v1_t Version1(const zx_info_vmo_t& info) {
+  zx_info_vmo_v1_t old{};
+  static_assert(offsetof(zx_info_vmo_t, metadata_bytes) == sizeof(old));
+  std::memcpy(&old, &info, sizeof(old));
+  return old;
+}
+std::vector<zx_info_vmo_v1_t> Version1(const std::vector<zx_info_vmo_t>& infos) {
+  std::vector<zx_info_vmo_v1_t> old;
+  for (const zx_info_vmo_t& info : infos) old.push_back(Version1(info));
+  return old;
+}
+
+std::vector<zx_info_handle_extended_t> Handles(const ProcessDispatcher& process) {
+  std::vector<zx_info_handle_extended_t> handles;
+  for (const HandleTable::Entry& entry : process.handles().Entries()) {
+    zx_info_handle_extended_t info{};
+    info.type = entry.object->type();
+    info.handle_value = entry.value;
+    info.rights = entry.rights;
+    info.koid = entry.object->koid();
+    info.related_koid = entry.object->related_koid();
+    handles.push_back(info);
+  }
+  return handles;
+}
+
+zx_info_thread_t ThreadInfo(const ThreadDispatcher& thread) {
+  zx_info_thread_t info{};
+  info.state = thread.state();
+  for (size_t cpu = 0; cpu < std::min<size_t>(std::thread::hardware_concurrency(), ZX_CPU_SET_MAX_CPUS); ++cpu) {
+    info.cpu_affinity_mask.mask[cpu / ZX_CPU_SET_BITS_PER_WORD] |= uint64_t{1} << (cpu % ZX_CPU_SET_BITS_PER_WORD);
+  }
+  return info;
 }
 
 zx_info_task_stats_t TaskStats(const ProcessDispatcher& process) {
@@ -121,6 +161,14 @@ zx_info_task_stats_t TaskStats(const ProcessDispatcher& process) {
     if (sharers > 1) stats.mem_scaled_shared_bytes += committed / sharers;
   }
   return stats;
+}
+
+// Processor time; nullopt: not a task.
+std::optional<zx_duration_t> RuntimeOf(const std::shared_ptr<Dispatcher>& object) {
+  if (const auto thread = As<ThreadDispatcher>(object)) return thread->runtime();
+  if (const auto process = As<ProcessDispatcher>(object)) return process->runtime();
+  if (const auto job = As<JobDispatcher>(object)) return job->runtime();
+  return std::nullopt;
 }
 
 bool HasExited(const ProcessDispatcher& p) {
@@ -207,7 +255,7 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
           ZX_RIGHT_INSPECT,
           [&](ProcessDispatcher& p) {
             zx_info_process_handle_stats_t stats{};
-            for (const auto& o : p.handles().Objects()) ++stats.handle_count[o->type()];
+            for (const auto& entry : p.handles().Entries()) ++stats.handle_count[entry.object->type()];
             return out.One(stats);
           },
           process);
@@ -215,7 +263,12 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
       return with(
           ZX_RIGHT_INSPECT,
           [&](ProcessDispatcher& p) { return HasExited(p) ? ZX_ERR_BAD_STATE : out.One(TaskStats(p)); }, process);
+    case ZX_INFO_HANDLE_TABLE:
+      return with(
+          ZX_RIGHT_INSPECT | ZX_RIGHT_MANAGE_PROCESS | ZX_RIGHT_MANAGE_THREAD,
+          [&](ProcessDispatcher& p) { return out.Many(Handles(p)); }, process);
     case ZX_INFO_PROCESS_MAPS:
+    case ZX_INFO_PROCESS_VMOS_V1:
     case ZX_INFO_PROCESS_VMOS:
       return with(
           ZX_RIGHT_INSPECT | ZX_RIGHT_READ,
@@ -223,18 +276,38 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
             // The answer goes to the caller's memory: about itself it would be wrong before it is read.
             if (&p == &caller.process) return ZX_ERR_ACCESS_DENIED;
             if (HasExited(p)) return ZX_ERR_BAD_STATE;
-            return topic == ZX_INFO_PROCESS_MAPS ? out.Many(Maps(p)) : out.Many(Vmos(p));
+            if (topic == ZX_INFO_PROCESS_MAPS) return out.Many(Maps(p));
+            return topic == ZX_INFO_PROCESS_VMOS ? out.Many(Vmos(p)) : out.Many(Version1(Vmos(p)));
           },
           process);
     case ZX_INFO_THREAD:
       return with(
+          ZX_RIGHT_INSPECT, [&](ThreadDispatcher& t) { return out.One(ThreadInfo(t)); }, thread);
+    case ZX_INFO_THREAD_STATS:
+      return with(
           ZX_RIGHT_INSPECT,
           [&](ThreadDispatcher& t) {
-            zx_info_thread_t info{};
-            info.state = t.state();
+            const uint32_t state = t.state();
+            if (state == ZX_THREAD_STATE_DEAD || state == ZX_THREAD_STATE_DYING) return ZX_ERR_BAD_STATE;
+            // Threads go where the host puts them, which it doesn't tell of another: the first processor stands for
+            // all.
+            zx_info_thread_stats_t info{};
+            info.total_runtime = t.runtime();
+            info.last_scheduled_cpu = state == ZX_THREAD_STATE_NEW ? ZX_INFO_INVALID_CPU : 0;
             return out.One(info);
           },
           thread);
+    case ZX_INFO_TASK_RUNTIME_V1:
+    case ZX_INFO_TASK_RUNTIME: {
+      std::shared_ptr<Dispatcher> task;
+      zx_rights_t rights = 0;
+      if (const zx_status_t s = handles.Get(handle, &task, &rights); s != ZX_OK) return s;
+      const auto runtime = RuntimeOf(task);
+      if (!runtime.has_value()) return ZX_ERR_WRONG_TYPE;
+      if ((rights & ZX_RIGHT_INSPECT) == 0) return ZX_ERR_ACCESS_DENIED;
+      if (topic == ZX_INFO_TASK_RUNTIME_V1) return out.One(zx_info_task_runtime_v1_t{*runtime, 0});
+      return out.One(zx_info_task_runtime_t{*runtime, 0, 0, 0});
+    }
     case ZX_INFO_THREAD_EXCEPTION_REPORT:
       // Nothing waits in an exception: without exception channels an exception is the end of the process.
       return with(
@@ -246,6 +319,7 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
             return out.One(zx_info_vmar_t{v.region().range().base.value(), v.region().range().size.value()});
           },
           vmar);
+    case ZX_INFO_VMO_V1:
     case ZX_INFO_VMO: {
       std::shared_ptr<VmoDispatcher> vmo;
       zx_rights_t rights = 0;
@@ -253,13 +327,14 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
       zx_info_vmo_t info = VmoInfo(*vmo->vmo());
       info.flags |= ZX_INFO_VMO_VIA_HANDLE;
       info.handle_rights = rights;
-      return out.One(info);
+      return topic == ZX_INFO_VMO ? out.One(info) : out.One(Version1(info));
     }
     case ZX_INFO_JOB:
       return with(
           ZX_RIGHT_INSPECT,
           [&](JobDispatcher& j) {
             zx_info_job_t info{};
+            info.kill_on_oom = j.kill_on_oom;
             info.exited = j.killed();
             info.return_code = j.killed() ? ZX_TASK_RETCODE_SYSCALL_KILL : 0;
             return out.One(info);
@@ -271,6 +346,22 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
     case ZX_INFO_JOB_PROCESSES:
       return with(
           ZX_RIGHT_ENUMERATE, [&](JobDispatcher& j) { return out.Many(Koids(j.processes())); }, job);
+    case ZX_INFO_CPU_STATS:
+    case ZX_INFO_KMEM_STATS:
+    case ZX_INFO_KMEM_STATS_EXTENDED:
+    case ZX_INFO_GUEST_STATS:
+    case ZX_INFO_RESOURCE:
+    case ZX_INFO_BTI:
+    case ZX_INFO_SOCKET:
+    case ZX_INFO_TIMER:
+    case ZX_INFO_STREAM:
+    case ZX_INFO_MSI: {
+      // About objects of types that don't exist here.
+      std::shared_ptr<Dispatcher> object;
+      zx_rights_t rights = 0;
+      const zx_status_t s = handles.Get(handle, &object, &rights);
+      return s != ZX_OK ? s : ZX_ERR_WRONG_TYPE;
+    }
     default:
       return ZX_ERR_NOT_SUPPORTED;
   }

@@ -129,6 +129,8 @@ zx_status_t object_get_child(const Caller& caller, zx_handle_t handle, uint64_t 
   zx_rights_t have = 0;
   if (const zx_status_t s = caller.handles().Get(handle, &object, &have); s != ZX_OK) return s;
   if ((have & ZX_RIGHT_ENUMERATE) == 0) return ZX_ERR_ACCESS_DENIED;
+  if (rights == ZX_RIGHT_SAME_RIGHTS) rights = have;
+  if ((rights & ~have) != 0) return ZX_ERR_ACCESS_DENIED;
   std::shared_ptr<Dispatcher> child;
   if (const auto job = As<JobDispatcher>(object)) {
     for (const auto& p : job->processes()) {
@@ -142,8 +144,6 @@ zx_status_t object_get_child(const Caller& caller, zx_handle_t handle, uint64_t 
     return ZX_ERR_WRONG_TYPE;
   }
   if (child == nullptr) return ZX_ERR_NOT_FOUND;
-  if (rights == ZX_RIGHT_SAME_RIGHTS) rights = have;
-  if ((rights & ~have) != 0) return ZX_ERR_ACCESS_DENIED;
   return caller.GiveHandle(Handle(std::move(child), rights), out);
 }
 

@@ -53,6 +53,11 @@ zx_status_t object_get_property(const Caller& caller, zx_handle_t handle, uint32
       const auto vmo = As<VmoDispatcher>(object);
       return vmo == nullptr ? ZX_ERR_WRONG_TYPE : Give(caller, value, size, vmo->content_size());
     }
+    case ZX_PROP_SOCKET_RX_THRESHOLD:
+    case ZX_PROP_SOCKET_TX_THRESHOLD:
+    case ZX_PROP_EXCEPTION_STATE:
+    case ZX_PROP_EXCEPTION_STRATEGY:
+      return ZX_ERR_WRONG_TYPE;  // of objects that don't exist here
     default:
       return ZX_ERR_NOT_SUPPORTED;
   }
@@ -100,6 +105,19 @@ zx_status_t object_set_property(const Caller& caller, zx_handle_t handle, uint32
       if (const zx_status_t s = Take(caller, value, size, &word); s != ZX_OK) return s;
       return vmo->set_content_size(word);
     }
+    case ZX_PROP_JOB_KILL_ON_OOM: {
+      const auto job = As<JobDispatcher>(object);
+      if (job == nullptr) return ZX_ERR_WRONG_TYPE;
+      if (const zx_status_t s = Take(caller, value, size, &word); s != ZX_OK) return s;
+      if (word > 1) return ZX_ERR_INVALID_ARGS;
+      job->kill_on_oom = word == 1;
+      return ZX_OK;
+    }
+    case ZX_PROP_SOCKET_RX_THRESHOLD:
+    case ZX_PROP_SOCKET_TX_THRESHOLD:
+    case ZX_PROP_EXCEPTION_STATE:
+    case ZX_PROP_EXCEPTION_STRATEGY:
+      return ZX_ERR_WRONG_TYPE;  // of objects that don't exist here
     default:
       return ZX_ERR_NOT_SUPPORTED;
   }

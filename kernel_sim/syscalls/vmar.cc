@@ -27,6 +27,12 @@ mm::Protection ProtectionFromRights(zx_rights_t rights) {
   return {(rights & ZX_RIGHT_READ) != 0, (rights & ZX_RIGHT_WRITE) != 0, (rights & ZX_RIGHT_EXECUTE) != 0};
 }
 
+// x86-64 has no memory that can be executed and not read: then this option stands for reading.
+zx_vm_option_t ReadIfExecuteOnlyIsUnsupported(zx_vm_option_t options) {
+  if ((options & ZX_VM_PERM_READ_IF_XOM_UNSUPPORTED) == 0) return options;
+  return (options & ~ZX_VM_PERM_READ_IF_XOM_UNSUPPORTED) | ZX_VM_PERM_READ;
+}
+
 // Writing or executing without reading is nothing that Zircon gives.
 bool PermissionsAreValid(zx_vm_option_t options) {
   return (options & (ZX_VM_PERM_WRITE | ZX_VM_PERM_EXECUTE)) == 0 || (options & ZX_VM_PERM_READ) != 0;
@@ -104,6 +110,7 @@ zx_status_t vmar_allocate(const Caller& caller, zx_handle_t parent, zx_vm_option
 zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t options, size_t offset,
                      zx_handle_t vmo_handle, uint64_t vmo_offset, size_t size, UserPtr<zx_vaddr_t> out_address) {
   std::shared_ptr<VmarDispatcher> vmar;
+  options = ReadIfExecuteOnlyIsUnsupported(options);
   const zx_rights_t needed = RightsForPermissions(options);
   if (const zx_status_t s = caller.handles().Get(handle, needed, &vmar); s != ZX_OK) return s;
   std::shared_ptr<VmoDispatcher> vmo;
@@ -180,6 +187,7 @@ zx_status_t vmar_unmap(const Caller& caller, zx_handle_t handle, zx_vaddr_t addr
 zx_status_t vmar_protect(const Caller& caller, zx_handle_t handle, zx_vm_option_t options, zx_vaddr_t address,
                          size_t size) {
   std::shared_ptr<VmarDispatcher> vmar;
+  options = ReadIfExecuteOnlyIsUnsupported(options);
   if (const zx_status_t s = caller.handles().Get(handle, RightsForPermissions(options), &vmar); s != ZX_OK) return s;
   if ((options & ~kPermissions) != 0 || !PermissionsAreValid(options)) return ZX_ERR_INVALID_ARGS;
   const auto rounded = mm::ByteSize(size).RoundUpToPage();

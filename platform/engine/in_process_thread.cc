@@ -122,6 +122,13 @@ void InProcessThread::set_gs_base(uint64_t base) {
 
 uint64_t InProcessThread::fs_base() const { return context_.guest_fs; }
 
+int64_t InProcessThread::processor_time() const {
+  clockid_t clock{};
+  timespec time{};
+  if (pthread_getcpuclockid(host_thread_, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 uint64_t InProcessThread::gs_base() const { return context_.guest_gs == context_.slot() ? 0 : context_.guest_gs; }
 
 }  // namespace zirconia::platform::engine

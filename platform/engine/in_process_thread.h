@@ -29,6 +29,7 @@ class InProcessThread final : public GuestThread {
   void set_gs_base(uint64_t base) override;
   uint64_t fs_base() const override;
   uint64_t gs_base() const override;
+  int64_t processor_time() const override;
 
  private:
   static void* HostThread(void* self);

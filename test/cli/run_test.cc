@@ -59,7 +59,8 @@ TEST_CASE("the console is standard output, byte for byte", "[cli]") {
 }
 
 TEST_CASE("guests that check behaviours find all of them", "[cli]") {
-  const std::string name = GENERATE(as<std::string>(), "vm", "threads", "library", "malloc", "bad_pointers", "tasks");
+  const std::string name =
+      GENERATE(as<std::string>(), "vm", "threads", "library", "malloc", "bad_pointers", "tasks", "info", "standard_c");
   CAPTURE(name);
   const CommandResult r = Run({Guest(name)});
   CAPTURE(r.out, r.err);

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <condition_variable>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -15,9 +16,12 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <semaphore>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -109,5 +113,26 @@ int main() {
   Check(view.subspan(10, 5).front() == 10, "span");
   const std::string_view version = zx_system_get_version_string();
   Check(version.size() == std::strlen(version.data()), "string_view of the system's version");
+
+  std::condition_variable_any condition;
+  std::shared_mutex shared_mutex;
+  std::counting_semaphore<4> semaphore{0};
+  int turn = 0;
+  std::thread other([&] {
+    semaphore.release();
+    std::unique_lock lock(shared_mutex);
+    condition.wait(lock, [&] { return turn == 1; });
+    turn = 2;
+    condition.notify_all();
+  });
+  semaphore.acquire();
+  {
+    std::unique_lock lock(shared_mutex);
+    turn = 1;
+    condition.notify_all();
+    condition.wait(lock, [&] { return turn == 2; });
+  }
+  other.join();
+  Check(turn == 2 && std::thread::hardware_concurrency() > 0, "threads, condition variables, semaphores");
   return failures;
 }

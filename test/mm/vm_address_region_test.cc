@@ -267,6 +267,10 @@ TEST_CASE(
   CHECK(m.a.root->Unmap(AtPages(0, 10)).code() == StatusCode::kPermissionDenied);
   CHECK(region->Protect(AtPages(2, 2), kR).code() == StatusCode::kPermissionDenied);
   CHECK(region->Map(Replacing(MapAt(3, vmo, 0, 2))).status().code() == StatusCode::kPermissionDenied);
+  // Also through a region that may not touch its neighbours' mappings at all.
+  CHECK(m.a.root->Unmap(AtPages(3, 1)).code() == StatusCode::kPermissionDenied);
+  CHECK(m.a.root->Protect(AtPages(2, 2), kR).code() == StatusCode::kPermissionDenied);
+  CHECK(m.a.root->Map(Replacing(MapAt(3, vmo, 0, 1))).status().code() == StatusCode::kPermissionDenied);
   CHECK(region->Destroy().code() == StatusCode::kPermissionDenied);
   CHECK(m.a.root->Destroy().code() == StatusCode::kPermissionDenied);
   CHECK(region->alive());

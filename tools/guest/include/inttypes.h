@@ -1,5 +1,7 @@
 #pragma once
 #include <guest_linkage.h>
+#define __need_wchar_t
+#include <stddef.h>
 #include <stdint.h>
 #define PRId8 "d"
 #define PRId16 "d"
@@ -45,4 +47,7 @@ intmax_t imaxabs(intmax_t n);
 imaxdiv_t imaxdiv(intmax_t numerator, intmax_t denominator);
 intmax_t strtoimax(const char* text, char** end, int base);
 uintmax_t strtoumax(const char* text, char** end, int base);
+// Named by libstdc++'s headers and only declared: there are no wide-character functions.
+intmax_t wcstoimax(const wchar_t* text, wchar_t** end, int base);
+uintmax_t wcstoumax(const wchar_t* text, wchar_t** end, int base);
 __GUEST_END

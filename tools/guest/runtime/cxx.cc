@@ -104,6 +104,8 @@ void operator delete(void* block, std::align_val_t, const std::nothrow_t&) noexc
 void operator delete[](void* block, std::align_val_t, const std::nothrow_t&) noexcept { free(block); }
 
 namespace std {
+bool uncaught_exception() noexcept { return false; }
+int uncaught_exceptions() noexcept { return 0; }
 void terminate() noexcept { Die("terminate called"); }
 void __throw_bad_exception() { Die("bad_exception"); }
 void __throw_bad_alloc() { Die("out of memory"); }

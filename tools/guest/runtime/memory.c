@@ -134,7 +134,7 @@ void* memchr(const void* in, int byte, size_t n) {
   const char* const end = n > UINTPTR_MAX - (uintptr_t)start ? (const char*)UINTPTR_MAX : start + n;
   unsigned found = matches(p, v) & (0xffffu << ((uintptr_t)start & 15)) & 0xffffu;
   while (found == 0) {
-    if (end - p <= 16) return NULL;
+    if ((size_t)(end - p) <= 16) return NULL;
     p += 16;
     found = matches(p, v);
   }

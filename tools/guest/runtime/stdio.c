@@ -256,6 +256,13 @@ int snprintf(char* restrict to, size_t size, const char* restrict format, ...) {
 }
 int asprintf(char** restrict to, const char* restrict format, ...) { FORWARD(vasprintf(to, format, arguments)); }
 
+// Called by functions compiled with -fstack-protector.
+void __stack_chk_fail(void) {
+  fflush(stdout);
+  fputs("stack smashing detected\n", stderr);
+  abort();
+}
+
 void __assert_fail(const char* condition, const char* file, unsigned line, const char* function) {
   fflush(stdout);
   fprintf(stderr, "%s:%u: %s: assertion `%s' failed\n", file, line, function, condition);

@@ -10,7 +10,11 @@
 
 #include "internal.h"
 
-clock_t clock(void) { return zx_clock_get_monotonic() / 1000; }
+clock_t clock(void) {
+  zx_info_task_runtime_t used = {0};
+  if (zx_object_get_info(zx_process_self(), ZX_INFO_TASK_RUNTIME, &used, sizeof(used), NULL, NULL) != ZX_OK) return -1;
+  return used.cpu_time / 1000;
+}
 time_t time(time_t* out) {
   const time_t now = zx_clock_get_monotonic() / 1000000000;
   if (out != NULL) *out = now;
@@ -58,6 +62,7 @@ long sysconf(int name) {
       return -1;
   }
 }
+int get_nprocs(void) { return (int)zx_system_get_num_cpus(); }  // libstdc++ asks
 pid_t getpid(void) {
   zx_info_handle_basic_t info = {0};
   zx_object_get_info(zx_process_self(), ZX_INFO_HANDLE_BASIC, &info, sizeof(info), NULL, NULL);
