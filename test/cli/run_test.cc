@@ -188,6 +188,65 @@ TEST_CASE("statistics count what happened, for people and for machines", "[cli]"
   CHECK(json["frames"]["used"].get<int>() > 0);
 }
 
+TEST_CASE("-- ends the options", "[cli]") {
+  CommandResult r = Run({"--seed", "3", "--", Guest("hello"), "--", "--maps"});
+  CHECK(r.exit_code == 2);  // the guest returns the number of its arguments
+  CHECK_THAT(r.out, Contains("argument 1: --\n") && Contains("argument 2: --maps\n"));
+  CHECK(r.err.empty());
+  r = Run({Guest("hello"), "--", "x"});
+  CHECK_THAT(r.out, Contains("argument 1: --\n") && Contains("argument 2: x\n"));
+  r = Run({"--"});
+  CHECK(r.exit_code == 2);
+  CHECK_THAT(r.err, Contains("no PROGRAM"));
+}
+
+// A shell's redirections: "$0" is the program, the rest its arguments.
+CommandResult RunShell(const std::string& script, const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{"/bin/sh", "-c", script, ZIRCONIA_PROGRAM, "run"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return RunCommand(words);
+}
+
+TEST_CASE("a closed standard descriptor isn't mistaken for another file", "[cli]") {
+  // Were the machine's memory opened in its place, the console's bytes would overwrite the guest.
+  const std::string closed = GENERATE(as<std::string>(), ">&-", "<&- >&-", "<&-", "2>&-");
+  CAPTURE(closed);
+  const CommandResult r = RunShell("\"$0\" \"$@\" " + closed, {Guest("console")});
+  CAPTURE(r.err);
+  CHECK(r.exit_code == 0);
+  CHECK(r.signal == 0);
+  if (closed.find(">&-") == std::string::npos || closed == "2>&-") {
+    CHECK(r.err.empty());
+  } else {
+    CHECK_THAT(r.err, Contains("can't write to standard output"));
+  }
+  const CommandResult fds =
+      RunShell("\"$0\" \"$@\" " + closed + " & sleep 1; ls -l /proc/$!/fd >&2; kill $!", {Guest("endless"), "sleep"});
+  CHECK_THAT(fds.err,
+             Contains("memfd") && !Contains(" 0 -> /memfd") && !Contains(" 1 -> /memfd") && !Contains(" 2 -> /memfd"));
+}
+
+TEST_CASE("output that is lost is said, once, unless the reader has gone", "[cli]") {
+  CommandResult r = RunShell("\"$0\" \"$@\" >/dev/full", {Guest("console")});
+  CHECK(r.exit_code == 0);
+  CHECK(r.err == "zirconia: can't write to standard output: No space left on device\n");
+  r = RunShell("{ \"$0\" \"$@\"; echo \"exit $?\" >&2; } | true", {Guest("console")});
+  CHECK(r.err == "exit 0\n");
+}
+
+TEST_CASE("an interrupt ends the guest in order, with the conventional exit status", "[cli]") {
+  const auto [signal, status] = GENERATE(table<std::string, int>({{"INT", 130}, {"TERM", 143}, {"HUP", 129}}));
+  const std::string what = GENERATE(as<std::string>(), "spin", "sleep");
+  CAPTURE(signal, what);
+  // In a script's background interrupts are ignored: env restores them.
+  const CommandResult r = RunShell("env --default-signal \"$0\" \"$@\" & sleep 1; kill -" + signal + " $!; wait $!",
+                                   {"--stats", Guest("endless"), what});
+  CAPTURE(r.out, r.err);
+  CHECK(r.exit_code == status);
+  CHECK_THAT(r.out, Contains("started\n"));
+  CHECK_THAT(r.err, Contains("frames ") && !Contains("was killed"));
+}
+
 TEST_CASE("errors of use are one line that names what was wrong, and exit status 2", "[cli]") {
   const TemporaryFile text("not a program\n");
   const TemporaryFile large("");

@@ -2,14 +2,11 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 #include <zircon/syscalls/object.h>
 
 #include <atomic>
-#include <cerrno>
 #include <iostream>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "absl/strings/numbers.h"
@@ -19,6 +16,8 @@
 #include "kernel_sim/kernel.h"
 #include "kernel_sim/loader/launch.h"
 #include "kernel_sim/tracer.h"
+#include "tools/zirconia/console.h"
+#include "tools/zirconia/interrupts.h"
 #include "tools/zirconia/stats.h"
 
 namespace zirconia::cli {
@@ -27,23 +26,6 @@ namespace {
 int UsageError(absl::string_view what) {
   std::cerr << "zirconia: " << what << "\n";
   return kExitUsage;
-}
-
-// Everything that Zirconia says itself; lines of several threads don't mix.
-void Say(absl::string_view text) {
-  static std::mutex mutex;
-  const std::lock_guard<std::mutex> lock(mutex);
-  std::cerr << text << std::flush;
-}
-
-// The guest's console is our standard output, byte for byte. Once nobody reads it, what is written is lost.
-void WriteStdout(absl::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    text.remove_prefix(static_cast<size_t>(n));
-  }
 }
 
 // "512M" and the like: a number of bytes, or of K, M, G or T.
@@ -105,7 +87,26 @@ bool VerifyProcess(kernel::Kernel& kernel, const kernel::ProcessDispatcher& proc
   return true;
 }
 
+// --help, with what the parser isn't told of: the program and its arguments.
+class RunHelp : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: zirconia run [OPTIONS] [--] PROGRAM [ARGS...]\n";
+  }
+};
+
 }  // namespace
+
+int EndOfRunOptions(const CLI::App& run, int argc, const char* const* argv) {
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--") return i;
+    if (word.size() < 2 || word[0] != '-') return argc;  // the program: what follows is its own
+    const CLI::Option* option = run.get_option_no_throw(word);
+    if (option != nullptr && option->get_items_expected_max() > 0) ++i;
+  }
+  return argc;
+}
 
 CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
   CLI::App* run = app.add_subcommand("run", "Run a guest program; its exit code is the exit code");
@@ -140,6 +141,7 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
   run->prefix_command();
+  run->formatter(std::make_shared<RunHelp>());
   return run;
 }
 
@@ -159,6 +161,7 @@ int Run(const RunOptions& options) {
       std::make_shared<spdlog::logger>("zirconia", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
   spdlog::set_level(spdlog::level::from_str(options.log_level));
 
+  Interrupts interrupts;
   const auto file = kernel::ReadWholeFile(path);
   if (!file.ok()) return UsageError(file.status().message());
 
@@ -211,10 +214,13 @@ int Run(const RunOptions& options) {
   launch.before_start = [&](const kernel::LaunchedProgram& ready) { the_program = &program.emplace(ready); };
   const auto launched = kernel::LaunchProgram(**kernel, *file, launch);
   if (!launched.ok()) return UsageError(absl::StrCat("can't run '", path, "': ", launched.status().message()));
+  interrupts.set_stop([&] { launched->process->Exit(ZX_TASK_RETCODE_SYSCALL_KILL); });
   launched->process->WaitUntilDead();
+  interrupts.set_stop(nullptr);
   (*kernel)->Stop();  // other processes of the guest too, whose ends are still reported to what stands here
 
   if (broken) return kExitBroken;
+  if (interrupts.signal() != 0) return 128 + interrupts.signal();
   const int64_t code = launched->process->return_code();
   if (code == ZX_TASK_RETCODE_EXCEPTION_KILL) return kExitCrashed;
   if (code == ZX_TASK_RETCODE_SYSCALL_KILL) {

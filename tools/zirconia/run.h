@@ -26,6 +26,8 @@ struct RunOptions {
 };
 
 CLI::App* AddRunCommand(CLI::App& app, RunOptions& options);
+// Where a "--" stands that ends the options of `zirconia run ...`; argc: there is none.
+int EndOfRunOptions(const CLI::App& run, int argc, const char* const* argv);
 
 // Exit statuses that are Zirconia's, not the guest's.
 inline constexpr int kExitUsage = 2;      // bad options, no such file, not a program that can run
