@@ -33,15 +33,22 @@ constexpr ByteSize kLargest{uint64_t{16} << 30};  // there is room for several o
 constexpr ByteSize kLargest = Window::kDefaultSize;
 #endif
 
+struct Region {
+  VirtRange range;
+  ByteSize largest = kLargest;  // of a window there
+};
+
 // Where windows may lie, best first. The host's own mmap and the heaps of the sanitizers stay out of these as long as
 // there is room elsewhere; an executable can lie near 0x5555_0000_0000 to 0x5655_0000_0000. ThreadSanitizer only knows
-// a few ranges.
-constexpr auto kRegions = std::to_array<VirtRange>({
+// a few ranges. The last is for hosts whose address space ends early, such as user-mode Linux (0x7f_c000_0000), whose
+// executables lie at two thirds of it; several windows must fit there. AddressSanitizer's shadow has it reserved.
+constexpr auto kRegions = std::to_array<Region>({
 #ifndef ZIRCONIA_THREAD_SANITIZER
-    VirtRange::FromTo(VirtAddr(0x2000'0000'0000), VirtAddr(0x5500'0000'0000)),
+    {VirtRange::FromTo(VirtAddr(0x2000'0000'0000), VirtAddr(0x5500'0000'0000))},
 #endif
-    VirtRange::FromTo(VirtAddr(0x5600'0000'0000), VirtAddr(0x5680'0000'0000)),
-    VirtRange::FromTo(VirtAddr(0x7e90'0000'0000), VirtAddr(0x7ed0'0000'0000)),
+    {VirtRange::FromTo(VirtAddr(0x5600'0000'0000), VirtAddr(0x5680'0000'0000))},
+    {VirtRange::FromTo(VirtAddr(0x7e90'0000'0000), VirtAddr(0x7ed0'0000'0000))},
+    {VirtRange::FromTo(VirtAddr(0x10'0000'0000), VirtAddr(0x50'0000'0000)), ByteSize(uint64_t{16} << 30)},
 });
 
 // Reserves exactly `range`; returns 0 or the errno.
@@ -102,8 +109,10 @@ absl::StatusOr<std::unique_ptr<Window>> Window::Create(Host& host, ByteSize larg
   int error = EEXIST;
   ByteSize size = std::min(largest, kLargest);
   while (true) {
-    for (const VirtRange& region : kRegions) {
-      for (VirtRange candidate{region.base, size}; region.Contains(candidate); candidate.base = candidate.end()) {
+    for (const Region& region : kRegions) {
+      if (size > region.largest) continue;
+      for (VirtRange candidate{region.range.base, size}; region.range.Contains(candidate);
+           candidate.base = candidate.end()) {
         error = Reserve(host, candidate);
         if (error == 0) return std::unique_ptr<Window>(new Window(host, candidate));
         if (error != EEXIST) break;

@@ -18,13 +18,13 @@ constexpr unsigned long kHwcap2FsGsBase = 2;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<InProcessEngine>> InProcessEngine::Create(SyscallDispatchMode best_mode) {
-  if ((getauxval(AT_HWCAP2) & kHwcap2FsGsBase) == 0) {
-    return absl::UnimplementedError(
-        "this host doesn't let programs use the FSGSBASE instructions (Linux 5.9 and a processor of 2012 do)");
-  }
   const SyscallDispatchMode mode = std::min(ProbeSyscallDispatch(), best_mode);
   if (mode == SyscallDispatchMode::kNone) {
     return absl::UnimplementedError("this host has no syscall user dispatch (Linux 5.11 has)");
+  }
+  if ((getauxval(AT_HWCAP2) & kHwcap2FsGsBase) == 0) {
+    return absl::UnimplementedError(
+        "this host doesn't let programs use the FSGSBASE instructions (Linux 5.9 and a processor of 2012 do)");
   }
   if (absl::Status status = SlotArray::Get().Reserve(); !status.ok()) return status;
   InstallSignalHandlers();
