@@ -66,7 +66,7 @@ absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t 
     }
   }
   const bool executable = target != nullptr && at.protection.execute();
-  if (!executable || target->content.head != 0) {
+  if (executable ? target->content.head != 0 : !readable || HostForbidsExecution()) {
     const Touched execute = Execute(*real.space, address);
     if (execute.ok() != executable) {
       return executable ? lost("can't be executed", answer(execute)) : lost("can be executed", "and must not be");

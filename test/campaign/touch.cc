@@ -1,6 +1,7 @@
 #include "test/campaign/touch.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <cstdlib>
@@ -138,6 +139,18 @@ Touched StoreNothing(AddressSpace& space, VirtAddr address) {
 Touched Execute(AddressSpace& space, VirtAddr address) {
   return Repeat(space, address, Access::kExecute,
                 [address](uint64_t&) { return zirconia_campaign_execute(address.value()); });
+}
+
+bool HostForbidsExecution() {
+  static const bool forbids = [] {
+    void* const page = mmap(nullptr, mm::kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return true;
+    *static_cast<unsigned char*>(page) = 0xc3;  // ret
+    const int signal = zirconia_campaign_execute(reinterpret_cast<uintptr_t>(page));
+    munmap(page, mm::kPageSize);
+    return signal != 0;
+  }();
+  return forbids;
 }
 
 }  // namespace zirconia::campaign

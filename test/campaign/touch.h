@@ -31,6 +31,9 @@ Touched Store(mm::AddressSpace& space, mm::VirtAddr address, uint64_t value);
 Touched StoreNothing(mm::AddressSpace& space, mm::VirtAddr address);
 Touched Execute(mm::AddressSpace& space, mm::VirtAddr address);
 
+// Whether the host can forbid execution of what can be read, found once by trying: user-mode Linux can't.
+bool HostForbidsExecution();
+
 }  // namespace zirconia::campaign
 
 #endif  // ZIRCONIA_TEST_CAMPAIGN_TOUCH_H_

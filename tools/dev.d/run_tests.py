@@ -1,6 +1,8 @@
 """Runs the test programs of a build folder and counts their test cases.
 
-usage: run_tests.py BUILD [FILTER]
+usage: run_tests.py BUILD [FILTER] [--only PROGRAM]... [--without NAME]...
+
+--only: no other programs than these; --without: no cases whose name contains this.
 
 The programs are those that Meson knows as tests. Each is a Catch2 (version 2) program, or one that Meson knows to report in TAP, such as
 a script. A Catch2 program first lists the test cases that it has, so that none can get lost: one that is listed and doesn't report a
@@ -10,6 +12,7 @@ failed go to stderr. The last line of stdout is `N passed, N failed`. The exit s
 nothing failed.
 """
 
+import argparse
 import concurrent.futures
 import json
 import os
@@ -149,12 +152,12 @@ class Program:
 class TapProgram(Program):
     """Reports in TAP: a line `ok N - NAME` or `not ok N - NAME` per check, and how many there are as `1..N`."""
 
-    def run(self, wanted):
+    def run(self, wanted, unwanted):
         result = Result()
         status, output = self.execute([])
         checks = re.findall(r"^(ok|not ok)\b[ \d]*(?:- )?(.*)\n((?:#.*\n)*)", output, re.MULTILINE)
         for verdict, name, report in checks:
-            if wanted.lower() not in name.lower():
+            if wanted.lower() not in name.lower() or any(word in name for word in unwanted):
                 continue
             if verdict == "ok":
                 result.passed += 1
@@ -177,8 +180,8 @@ class CatchProgram(Program):
         names = [line for line in output.splitlines() if line]
         return names if status is not None and status == len(names) % 256 else None
 
-    def run(self, wanted):
-        """`wanted`: a substring of names (any case), a tag expression, or empty for all."""
+    def run(self, wanted, unwanted):
+        """`wanted`: a substring of names (any case), a tag expression, or empty for all; `unwanted`: substrings."""
         result = Result()
         expression = [wanted] if wanted.startswith("[") else []
         names = self.list_cases(expression)
@@ -187,7 +190,9 @@ class CatchProgram(Program):
             return result
         if wanted and not expression:
             names = [name for name in names if wanted.lower() in name.lower()]
-        everything = not wanted
+        listed = len(names)
+        names = [name for name in names if not any(word in name for word in unwanted)]
+        everything = not wanted and len(names) == listed
         waiting = names
         for _ in range(MAX_RESTARTS + len(names) // MAX_NAMES):
             if not waiting:
@@ -252,16 +257,22 @@ class Progress:
 
 
 def main():
-    build, wanted = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("wanted", nargs="?", default="")
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--without", action="append", default=[])
+    arguments = parser.parse_args()
+    build, wanted = arguments.build, arguments.wanted
     os.environ.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=0:strict_string_checks=1")
     os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     listing = subprocess.run(["meson", "introspect", "--tests", build], check=True, stdout=subprocess.PIPE)
-    tests = json.loads(listing.stdout)
+    tests = [test for test in json.loads(listing.stdout) if not arguments.only or test["name"] in arguments.only]
     progress = Progress(len(tests))
 
     def run(test):
         program, start = (TapProgram if test["protocol"] == "tap" else CatchProgram)(test), time.monotonic()
-        result = program.run(wanted)
+        result = program.run(wanted, arguments.without)
         progress.finished(program, result, time.monotonic() - start)
         return result
 
