@@ -46,6 +46,7 @@ class HostMachine final : public Machine {
 
   mm::FrameAllocator& frames() override { return frames_; }
   platform::GuestEngine& engine() override { return *engine_; }
+  platform::BackingFile& file() override { return *host_side_->file; }
 
   absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) override {
     auto window = needed.has_value() ? platform::Window::CreateLow(host_side_->host, *needed)

@@ -13,6 +13,7 @@
 #include "kernel_sim/vmar.h"
 #include "mm/address_space.h"
 #include "mm/frame_allocator.h"
+#include "platform/backing_file.h"
 #include "platform/backing_policy.h"
 #include "platform/guest_engine.h"
 #include "platform/host.h"
@@ -43,6 +44,8 @@ class Machine {
 
   virtual mm::FrameAllocator& frames() = 0;
   virtual platform::GuestEngine& engine() = 0;
+  // What the frames lie in, for whoever shows the memory to other processes.
+  virtual platform::BackingFile& file() = 0;
   // An empty address space: wherever the host has room, or, for a program linked at fixed low addresses, one that holds
   // `needed` (there can be one such at a time).
   virtual absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) = 0;

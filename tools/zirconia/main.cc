@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "tools/zirconia/console.h"
 #include "tools/zirconia/doctor.h"
+#include "tools/zirconia/inspect.h"
 #include "tools/zirconia/run.h"
 
 namespace {
@@ -34,6 +35,8 @@ int main(int argc, char** argv) {
   CLI::App* doctor_command = zirconia::cli::AddDoctorCommand(app, doctor);
   const bool is_run = argc > 1 && run_command->check_name(argv[1]);
   const int parsed = is_run ? zirconia::cli::EndOfRunOptions(*run_command, argc, argv) : argc;
+  zirconia::cli::InspectOptions inspect;
+  CLI::App* inspect_command = zirconia::cli::AddInspectCommand(app, inspect);
   try {
     app.parse(parsed, argv);
   } catch (const CLI::ParseError& error) {
@@ -52,6 +55,7 @@ int main(int argc, char** argv) {
     if (parsed < argc) run.command.insert(run.command.end(), argv + parsed + 1, argv + argc);
     return zirconia::cli::Run(run);
   }
+  if (inspect_command->parsed()) return zirconia::cli::Inspect(inspect);
   if (doctor_command->parsed()) return zirconia::cli::Doctor(doctor);
   return kUsageError;
 }

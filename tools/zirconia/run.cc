@@ -17,6 +17,7 @@
 #include "kernel_sim/loader/launch.h"
 #include "kernel_sim/tracer.h"
 #include "tools/zirconia/console.h"
+#include "tools/zirconia/inspect_server.h"
 #include "tools/zirconia/interrupts.h"
 #include "tools/zirconia/stats.h"
 
@@ -135,6 +136,7 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
                   "What file the memory is: auto, memfd, tmpfile, unlinked, unlink-late, unlink-at-exit, each but "
                   "memfd with :DIR if wanted, or kept:PATH")
       ->capture_default_str();
+  run->add_option("--inspect", options.inspect, "A socket at this path, through which zirconia inspect looks in");
   run->add_option("--seed", options.seed, "Randomise the address layout; 0: lowest addresses first")
       ->capture_default_str();
   run->add_option("--log", options.log_level, "What Zirconia logs of its own doings")
@@ -209,6 +211,13 @@ int Run(const RunOptions& options) {
     auto made = kernel::VmoFromFile(**kernel, vmo.substr(equals + 1), vmo.substr(0, equals));
     if (!made.ok()) return UsageError(absl::StrCat("--vmo: ", made.status().message()));
     launch.vmos.push_back(*std::move(made));
+  }
+  // It goes before the kernel does.
+  std::unique_ptr<platform::MemoryServer> inspectors;
+  if (!options.inspect.empty()) {
+    auto serving = ServeInspectors(**kernel, options.inspect);
+    if (!serving.ok()) return UsageError(absl::StrCat("--inspect: ", serving.status().message()));
+    inspectors = *std::move(serving);
   }
   std::optional<kernel::LaunchedProgram> program;
   launch.before_start = [&](const kernel::LaunchedProgram& ready) { the_program = &program.emplace(ready); };

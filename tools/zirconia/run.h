@@ -19,6 +19,7 @@ struct RunOptions {
   std::string remap = "auto";
   uint64_t host_mappings = 0;  // 0: as many as the host permits
   bool verify = false;
+  std::string inspect;            // the path of a socket; empty: none
   std::string backing = "memfd";  // BackingChoice::Parse
   uint64_t seed = 0;
   std::string log_level = "warn";
