@@ -61,9 +61,9 @@ absl::StatusOr<Process> ProcessOf(kernel::Kernel& kernel, const json& request) {
 std::map<uint64_t, std::shared_ptr<mm::VmObject>> VmosOf(const std::vector<Process>& processes) {
   std::map<uint64_t, std::shared_ptr<mm::VmObject>> vmos;
   for (const Process& p : processes) {
-    for (const auto& object : p->handles().Objects()) {
-      if (object->type() != kernel::VmoDispatcher::kType) continue;
-      vmos.emplace(object->koid(), std::static_pointer_cast<kernel::VmoDispatcher>(object)->vmo());
+    for (const auto& entry : p->handles().Entries()) {
+      if (entry.object->type() != kernel::VmoDispatcher::kType) continue;
+      vmos.emplace(entry.object->koid(), std::static_pointer_cast<kernel::VmoDispatcher>(entry.object)->vmo());
     }
     for (const mm::RegionInfo& r : p->aspace().Regions()) {
       if (r.is_mapping) vmos.emplace(r.vmo->user_id(), r.vmo);
