@@ -82,7 +82,8 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   void Destroy() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Checks the tree, the page table (which looks at the host, where it caches that), and the page table against the
-  // truth: every translation recorded is one that the tree and the VMOs would give. An error names the first thing that is wrong. Nothing may change meanwhile.
+  // truth: every translation recorded is one that the tree and the VMOs would give. An error names the first thing that
+  // is wrong. Nothing may change meanwhile.
   absl::Status Verify() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_) { return mutex_; }

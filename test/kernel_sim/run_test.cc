@@ -1,6 +1,6 @@
 // Guest programs run by a kernel in this process.
-#include <zircon/syscalls/object.h>
 #include <zircon/syscalls/exception.h>
+#include <zircon/syscalls/object.h>
 
 #include <algorithm>
 #include <atomic>

@@ -9,11 +9,11 @@
 
 #include "platform/backing_file.h"
 #include "platform/host_counting.h"
+#include "platform/host_faulty.h"
 #include "platform/host_linux.h"
 #include "platform/host_page_table.h"
 #include "platform/map_budget.h"
 #include "platform/window.h"
-#include "platform/host_faulty.h"
 
 namespace zirconia::platform {
 
