@@ -41,7 +41,8 @@ class HostSpace final : private WindowHolder, public GuestSpace {
 
 class HostMachine final : public Machine {
  public:
-  HostMachine(Options options, std::shared_ptr<HostSide> host_side, std::unique_ptr<platform::GuestEngine> engine)
+  HostMachine(const Options& options, std::shared_ptr<HostSide> host_side,
+              std::unique_ptr<platform::GuestEngine> engine)
       : options_(options), host_side_(std::move(host_side)), frames_(*host_side_->file), engine_(std::move(engine)) {}
 
   mm::FrameAllocator& frames() override { return frames_; }

@@ -88,7 +88,7 @@ absl::Status MemoryServer::Listen() {
   }
   HostOutcome bound = host_.Bind(made->get(), address->get(), SocketAddress::kLength);
   if (bound.error == EADDRINUSE) {
-    const absl::Status taken = absl::AlreadyExistsError(absl::StrCat("'", options_.path, "' exists"));
+    absl::Status taken = absl::AlreadyExistsError(absl::StrCat("'", options_.path, "' exists"));
     const HostResult<FileIdentity> there = host_.Stat(options_.path.c_str());
     if (!there.ok() || !S_ISSOCK(there.value.mode)) return taken;
     auto knock = NewSocket(host_);

@@ -123,6 +123,7 @@ zx_info_vmo_v1_t Version1(const zx_info_vmo_t& info) {
 }
 std::vector<zx_info_vmo_v1_t> Version1(const std::vector<zx_info_vmo_t>& infos) {
   std::vector<zx_info_vmo_v1_t> old;
+  old.reserve(infos.size());
   for (const zx_info_vmo_t& info : infos) old.push_back(Version1(info));
   return old;
 }

@@ -213,7 +213,7 @@ Finding SpawnDeletedExecutable() {
     pid_t second = -1;
     int second_input = -1;
     errno = Start(absl::StrCat("/proc/", child, "/exe").c_str(), &second, &second_input);
-    const Finding started = YesOrErrno(errno == 0);
+    Finding started = YesOrErrno(errno == 0);
     if (second > 0) (void)Finish(second, second_input);
     (void)Finish(child, input);
     return started;

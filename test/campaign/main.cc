@@ -48,7 +48,7 @@ class Progress {
     last_ = now;
     std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
   }
-  void Clear() {
+  void Clear() const {
     if (terminal_) std::fputs("\r\x1b[K", stderr);
   }
 

@@ -110,7 +110,7 @@ absl::Status Map(Machine&, Model& model, const Operation& op) {
   request.size = Bytes(op.count);
   request.protection = op.protection;
   request.max_protection = Protection::All();
-  const absl::Status status = region.real->Map(request).status();
+  absl::Status status = region.real->Map(request).status();
   if (!status.ok()) return status;
   for (uint64_t i = 0; i < op.count; ++i) {
     space.pages[op.page + i] = {model.vmos[op.vmo], op.vmo_page + i, op.protection, op.region};
@@ -128,14 +128,14 @@ void ClearRange(ModelSpace& space, uint64_t page, uint64_t count) {
 
 absl::Status Unmap(Machine& machine, Model& model, const Operation& op) {
   ModelSpace& space = model.spaces[op.space];
-  const absl::Status status = space.regions[0].real->Unmap(machine.space(op.space).Range(op.page, op.count));
+  absl::Status status = space.regions[0].real->Unmap(machine.space(op.space).Range(op.page, op.count));
   if (status.ok()) ClearRange(space, op.page, op.count);
   return status;
 }
 
 absl::Status Protect(Machine& machine, Model& model, const Operation& op) {
   ModelSpace& space = model.spaces[op.space];
-  const absl::Status status =
+  absl::Status status =
       space.regions[op.region].real->Protect(machine.space(op.space).Range(op.page, op.count), op.protection);
   if (!status.ok()) return status;
   for (uint64_t p = op.page; p < op.page + op.count; ++p) space.pages[p].protection = op.protection;
@@ -156,8 +156,9 @@ absl::Status Allocate(Machine&, Model& model, const Operation& op) {
   request.size = Bytes(op.count);
   request.caps = {Protection::All(), true};
   auto child = parent.real->Allocate(request);
-  if (child.ok()) space.regions[op.child] = {op.page, op.count, op.region, true, *std::move(child)};
-  return child.status();
+  if (!child.ok()) return child.status();
+  space.regions[op.child] = {op.page, op.count, op.region, true, *std::move(child)};
+  return absl::OkStatus();
 }
 
 // Whether a region is `above`, or lies in it.
@@ -170,7 +171,7 @@ bool IsBelow(const ModelSpace& space, size_t region, size_t above) {
 absl::Status Destroy(Machine&, Model& model, const Operation& op) {
   ModelSpace& space = model.spaces[op.space];
   const ModelRegion region = space.regions[op.child];
-  const absl::Status status = region.real->Destroy();
+  absl::Status status = region.real->Destroy();
   if (!status.ok()) return status;
   bool below[ModelSpace::kRegions];
   for (size_t r = 0; r < ModelSpace::kRegions; ++r) below[r] = IsBelow(space, r, op.child);
@@ -248,20 +249,20 @@ absl::Status Store(Machine& machine, Model& model, const Operation& op) {
 }
 
 absl::Status Commit(Machine&, Model& model, const Operation& op) {
-  const absl::Status status = model.handles[op.vmo]->Commit(Bytes(op.vmo_page), Bytes(op.count));
+  absl::Status status = model.handles[op.vmo]->Commit(Bytes(op.vmo_page), Bytes(op.count));
   if (!status.ok()) return status;
   for (uint64_t p = op.vmo_page; p < op.vmo_page + op.count; ++p) model.vmos[op.vmo]->pages[p].committed = true;
   return status;
 }
 
 absl::Status Decommit(Machine&, Model& model, const Operation& op) {
-  const absl::Status status = model.handles[op.vmo]->Decommit(Bytes(op.vmo_page), Bytes(op.count));
+  absl::Status status = model.handles[op.vmo]->Decommit(Bytes(op.vmo_page), Bytes(op.count));
   if (status.ok()) model.vmos[op.vmo]->Decommit(op.vmo_page, op.count);
   return status;
 }
 
 absl::Status Zero(Machine&, Model& model, const Operation& op) {
-  const absl::Status status = model.handles[op.vmo]->Zero(Bytes(op.vmo_page), Bytes(op.count));
+  absl::Status status = model.handles[op.vmo]->Zero(Bytes(op.vmo_page), Bytes(op.count));
   if (status.ok()) model.vmos[op.vmo]->Decommit(op.vmo_page, op.count);
   return status;
 }
@@ -274,14 +275,14 @@ absl::Status Write(Machine&, Model& model, const Operation& op) {
     std::memcpy(&bytes[i * kPageSize], &contents[i].head, 8);
     std::memcpy(&bytes[(i + 1) * kPageSize - 8], &contents[i].tail, 8);
   }
-  const absl::Status status = model.handles[op.vmo]->Write(Bytes(op.vmo_page), bytes);
+  absl::Status status = model.handles[op.vmo]->Write(Bytes(op.vmo_page), bytes);
   if (!status.ok()) return status;
   for (uint64_t i = 0; i < op.count; ++i) model.vmos[op.vmo]->pages[op.vmo_page + i] = {true, contents[i]};
   return status;
 }
 
 absl::Status Resize(Machine&, Model& model, const Operation& op) {
-  const absl::Status status = model.handles[op.vmo]->Resize(Bytes(op.count));
+  absl::Status status = model.handles[op.vmo]->Resize(Bytes(op.count));
   if (status.ok()) model.vmos[op.vmo]->pages.resize(op.count);
   return status;
 }

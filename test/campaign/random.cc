@@ -70,7 +70,7 @@ class Episode {
     result_.last = Describe(op);
     const bool valid = IsValid(model_, op);
     const uint64_t faults_before = machine_.faulty.fired();
-    const absl::Status done = Execute(machine_, model_, op);
+    absl::Status done = Execute(machine_, model_, op);
     const bool disturbed = machine_.faulty.fired() != faults_before;
     if (done.code() == absl::StatusCode::kDataLoss) return done;
     if (done.ok() && !valid) return absl::InternalError("an operation succeeded that should be refused");

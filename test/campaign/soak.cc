@@ -192,8 +192,7 @@ class Soak {
     if (absl::Status s = (*code)->Write(ByteSize(0), {begin, size}); !s.ok()) return s;
     for (uint64_t t = 0; t < options_.threads; ++t) {
       const uint64_t words_of[4] = {machine_.space(kShared).At(kRemapped).value(), 0, pages(), 0};
-      const absl::Status s = control_->Write(PageCount(t).bytes(), AsBytes(words_of));
-      if (!s.ok()) return s;
+      if (absl::Status s = control_->Write(PageCount(t).bytes(), AsBytes(words_of)); !s.ok()) return s;
     }
     for (absl::Status s : {Map(*code, 0, 0, 1, Protection::ReadExecute()),
                            Map(control_, 0, 1, options_.threads, Protection::ReadWrite()),
@@ -278,7 +277,7 @@ class Soak {
   absl::Status OwnOperation(Model& model, uint64_t& random, uint64_t number) {
     const Operation op = RandomOperation(model, random);
     const bool valid = IsValid(model, op);
-    const absl::Status done = Execute(machine_, model, op);
+    absl::Status done = Execute(machine_, model, op);
     if (done.code() == absl::StatusCode::kDataLoss) return done;
     if (done.ok() != valid && done.code() != absl::StatusCode::kResourceExhausted) {
       return absl::InternalError(absl::StrCat(Describe(op), ": ", done.ToString()));

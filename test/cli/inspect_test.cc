@@ -35,6 +35,7 @@ class InspectedRun {
     words.push_back(std::string(ZIRCONIA_GUESTS) + "/inspected");
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& w : words) argv.push_back(w.data());
     argv.push_back(nullptr);
     const std::string console = directory_ / "console";

@@ -170,6 +170,7 @@ TEST_CASE("Runs that start, end and are killed while others sweep never lose the
   constexpr int kOwners = 4;
   constexpr int kRounds = 150;
   std::vector<pid_t> owners;
+  owners.reserve(kOwners);
   for (int i = 0; i < kOwners; ++i) {
     owners.push_back(test::StartChild([&, i] {
       LinuxHost host;

@@ -113,7 +113,7 @@ TEST_CASE("The strategy and the advice follow from the facts") {
   CHECK(remap(false, true) == "reserve");
   CHECK(remap({}, {}) == "reserve");
 
-  const auto advice = [](std::vector<Fact> facts, std::vector<Choice> choices) {
+  const auto advice = [](std::vector<Fact> facts, const std::vector<Choice>& choices) {
     facts.push_back(Known("limits", "address_space", std::string("unlimited")));
     std::string all;
     for (const std::string& line : Advise(facts, choices)) all += line + "\n";

@@ -235,6 +235,7 @@ TEST_CASE("Of many servers that find the same stale socket, exactly one gets the
   });
   std::vector<pid_t> children;
   const test::ScratchDirectory signs;
+  children.reserve(6);
   for (int i = 0; i < 6; ++i) {
     children.push_back(test::StartChild([&, i] {
       const auto server = MemoryServer::Create(*rig.file, rig.options);

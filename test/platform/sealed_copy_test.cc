@@ -55,7 +55,8 @@ TEST_CASE("A peer takes only what is sealed against writing and resizing") {
   OwnedFd fd(host, memfd_create("peer", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   REQUIRE(ftruncate(fd.get(), mm::kPageSize) == 0);
   REQUIRE(fcntl(fd.get(), F_ADD_SEALS, (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) & ~missing) == 0);
-  CHECK(SealedView::Map(host, std::move(fd)).status().code() == absl::StatusCode::kFailedPrecondition);
+  const absl::Status refused = SealedView::Map(host, std::move(fd)).status();
+  CHECK(refused.code() == absl::StatusCode::kFailedPrecondition);
   CHECK(SealedView::Map(host, OwnedFd(host, open("/dev/null", O_RDONLY | O_CLOEXEC))).status().code() ==
         absl::StatusCode::kFailedPrecondition);
 }
@@ -159,7 +160,9 @@ TEST_CASE("A copy of nothing is empty") {
   LinuxHost host;
   auto fd = MakeSealedCopy(host, "empty", 0, [](CopyWriter) { return absl::OkStatus(); });
   REQUIRE(fd.ok());
-  CHECK(SealedView::Map(host, *std::move(fd))->bytes().empty());
+  const auto view = SealedView::Map(host, *std::move(fd));
+  REQUIRE(view.ok());
+  CHECK(view->bytes().empty());
 }
 
 }  // namespace
