@@ -37,17 +37,21 @@ void Dispatcher::UpdateSignals(zx_signals_t clear, zx_signals_t set) {
   const zx_signals_t after = (before & ~clear) | set;
   if (after == before) return;
   signals_.store(after, std::memory_order_release);
-  std::erase_if(observers_,
-                [after](const Entry& e) { return (e.wanted & after) != 0 && e.observer->OnSignals(after); });
+  const zx_signals_t risen = after & ~before;
+  std::erase_if(observers_, [=](const Entry& e) {
+    const zx_signals_t counts = e.trigger == Trigger::kEdge ? risen : after;
+    return (e.wanted & counts) != 0 && e.observer->OnSignals(after);
+  });
 }
 
 zx_status_t Dispatcher::SignalPeer(zx_signals_t, zx_signals_t) { return ZX_ERR_NOT_SUPPORTED; }
 
-void Dispatcher::AddObserver(SignalObserver* observer, const void* table, zx_handle_t handle, zx_signals_t wanted) {
+void Dispatcher::AddObserver(SignalObserver* observer, const void* table, zx_handle_t handle, zx_signals_t wanted,
+                             Trigger trigger) {
   absl::MutexLock lock(&mutex_);
   const zx_signals_t now = signals_.load(std::memory_order_relaxed);
-  if ((now & wanted) != 0 && observer->OnSignals(now)) return;
-  observers_.push_back({observer, table, handle, wanted});
+  if (trigger == Trigger::kLevel && (now & wanted) != 0 && observer->OnSignals(now)) return;
+  observers_.push_back({observer, table, handle, wanted, trigger});
 }
 
 void Dispatcher::RemoveObserver(SignalObserver* observer) {
@@ -59,6 +63,15 @@ void Dispatcher::CancelObservers(const void* table, zx_handle_t handle) {
   absl::MutexLock lock(&mutex_);
   std::erase_if(observers_, [=](const Entry& e) {
     if (e.table != table || e.handle != handle) return false;
+    e.observer->OnCancel();
+    return true;
+  });
+}
+
+size_t Dispatcher::CancelReports(const void* table, zx_handle_t handle, const void* port, uint64_t key) {
+  absl::MutexLock lock(&mutex_);
+  return std::erase_if(observers_, [=](const Entry& e) {
+    if (e.table != table || e.handle != handle || !e.observer->ReportsTo(port, key)) return false;
     e.observer->OnCancel();
     return true;
   });

@@ -32,8 +32,16 @@ class SignalObserver {
   virtual ~SignalObserver() = default;
   // The object's signals are now `observed`. Returns true to be removed.
   virtual bool OnSignals(zx_signals_t observed) = 0;
-  // The handle that was waited on is gone.
+  // The handle that was waited on is gone, or whoever began the wait has ended it.
   virtual void OnCancel() = 0;
+  // Whether it reports to this port under this key (zx_port_cancel).
+  virtual bool ReportsTo(const void* /*port*/, uint64_t /*key*/) const { return false; }
+};
+
+// When an observer is told of a signal.
+enum class Trigger : uint8_t {
+  kLevel,  // while it is asserted, also if it was so before
+  kEdge,   // when it becomes asserted
 };
 
 // A kernel object: identity, name, signals. Handles and rights are separate things (see handle_table.h). An object
@@ -49,6 +57,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   virtual zx_rights_t default_rights() const = 0;
   // The object at the other end, or the one that it belongs to; 0: none.
   virtual zx_koid_t related_koid() const { return 0; }
+  // Whether its signals can be waited for.
+  bool waitable() const { return (default_rights() & ZX_RIGHT_WAIT) != 0; }
   zx_koid_t koid() const { return koid_; }
 
   // ZX_PROP_NAME: at most ZX_MAX_NAME_LEN - 1 bytes are kept.
@@ -62,14 +72,17 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // zx_object_signal_peer.
   virtual zx_status_t SignalPeer(zx_signals_t /*clear*/, zx_signals_t /*set*/);
 
-  // Adds an observer; it is told at once if any of `wanted` is asserted already (and then not added). `handle`
-  // identifies the handle that is waited on, together with the `table` it stands in.
-  void AddObserver(SignalObserver* observer, const void* table, zx_handle_t handle, zx_signals_t wanted)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Adds an observer; it is told at once if any of `wanted` is asserted already (and then not added), unless it wants
+  // edges. `handle` identifies the handle that is waited on, together with the `table` it stands in.
+  void AddObserver(SignalObserver* observer, const void* table, zx_handle_t handle, zx_signals_t wanted,
+                   Trigger trigger = Trigger::kLevel) ABSL_LOCKS_EXCLUDED(mutex_);
   // After this returns the observer is not called again.
   void RemoveObserver(SignalObserver* observer) ABSL_LOCKS_EXCLUDED(mutex_);
   // Cancels what waits on this handle value: it was closed, replaced or transferred.
   void CancelObservers(const void* table, zx_handle_t handle) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Cancels those of them that report to this port under this key; returns how many.
+  size_t CancelReports(const void* table, zx_handle_t handle, const void* port, uint64_t key)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   uint32_t handle_count() const { return handle_count_.load(std::memory_order_relaxed); }
   void AddHandle() { handle_count_.fetch_add(1, std::memory_order_relaxed); }
@@ -95,6 +108,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
     const void* table;
     zx_handle_t handle;
     zx_signals_t wanted;
+    Trigger trigger;
   };
 
   const zx_koid_t koid_;

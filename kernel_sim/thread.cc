@@ -16,20 +16,25 @@ ThreadDispatcher::~ThreadDispatcher() = default;
 zx_koid_t ThreadDispatcher::related_koid() const { return process_->koid(); }
 
 zx_status_t ThreadDispatcher::Start(const platform::GuestStart& start) {
-  absl::MutexLock lock(&mutex_);
-  if (state_ != ZX_THREAD_STATE_NEW || killed()) return ZX_ERR_BAD_STATE;
-  auto guest = kernel_.engine().CreateThread(kernel_, process_->aspace().range(), this);
-  if (!guest.ok()) return ToZxStatus(guest.status());
-  guest_ = *std::move(guest);
-  // The new thread may end before this returns: Ended() then waits for the lock.
-  if (const absl::Status s = guest_->Start(start); !s.ok()) {
-    guest_.reset();
-    return ToZxStatus(s);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ != ZX_THREAD_STATE_NEW || killed()) return ZX_ERR_BAD_STATE;
+    auto guest = kernel_.engine().CreateThread(kernel_, process_->aspace().range(), this);
+    if (!guest.ok()) return ToZxStatus(guest.status());
+    guest_ = *std::move(guest);
+    // The new thread may end before this returns: Ended() then waits for the lock.
+    if (const absl::Status s = guest_->Start(start); !s.ok()) {
+      guest_.reset();
+      return ToZxStatus(s);
+    }
+    state_ = ZX_THREAD_STATE_RUNNING;
+    announcing_ = true;
   }
-  state_ = ZX_THREAD_STATE_RUNNING;
-  // With the lock held, so that its end comes after it. Who waits for the signal has a wait lock of its own, and isn't
-  // a thread that is being started.
+  // Without the lock, which is taken after signal locks; its end is told after this all the same.
   UpdateSignals(0, ZX_THREAD_RUNNING);
+  absl::MutexLock lock(&mutex_);
+  announcing_ = false;
+  announced_.SignalAll();
   return ZX_OK;
 }
 
@@ -105,6 +110,7 @@ std::unique_ptr<platform::GuestThread> ThreadDispatcher::Ended() {
   std::unique_ptr<platform::GuestThread> guest;
   {
     absl::MutexLock lock(&mutex_);
+    while (announcing_) announced_.Wait(&mutex_);
     state_ = ZX_THREAD_STATE_DEAD;
     guest = std::move(guest_);
   }

@@ -72,6 +72,8 @@ class ThreadDispatcher : public Dispatcher {
   std::atomic<bool> killed_{false};
   mutable absl::Mutex mutex_;
   absl::CondVar wake_;
+  bool announcing_ ABSL_GUARDED_BY(mutex_) = false;  // Start is about to assert ZX_THREAD_RUNNING
+  absl::CondVar announced_;
   uint32_t state_ ABSL_GUARDED_BY(mutex_) = 0;  // ZX_THREAD_STATE_NEW
   std::optional<zx_duration_t> final_runtime_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<platform::GuestThread> guest_ ABSL_GUARDED_BY(mutex_);
