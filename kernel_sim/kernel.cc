@@ -47,7 +47,8 @@ Kernel::Kernel(Options options, std::unique_ptr<Machine> machine)
     : options_(std::move(options)),
       machine_(std::move(machine)),
       counters_(SyscallCount()),
-      root_job_(std::make_shared<JobDispatcher>(koids_)) {
+      root_job_(std::make_shared<JobDispatcher>(koids_)),
+      root_resource_(std::make_shared<ResourceDispatcher>(koids_, ResourceRange(), "root")) {
   root_job_->set_name("root");
 }
 

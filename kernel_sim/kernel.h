@@ -18,6 +18,7 @@
 #include "kernel_sim/futex.h"
 #include "kernel_sim/machine.h"
 #include "kernel_sim/process.h"
+#include "kernel_sim/resource.h"
 #include "kernel_sim/vdso_vmo.h"
 #include "kernel_sim/vmo.h"
 #include "platform/guest_events.h"
@@ -60,6 +61,9 @@ class Kernel : public platform::GuestEvents {
   mm::FrameAllocator& frames() { return machine_->frames(); }
   FutexTable& futexes() { return futexes_; }
   const std::shared_ptr<JobDispatcher>& root_job() const { return root_job_; }
+  // Permits everything; guests get it, or a part of it, only from whoever starts them (LaunchOptions::handles).
+  const std::shared_ptr<ResourceDispatcher>& root_resource() const { return root_resource_; }
+  ResourceRegistry& resources() { return resources_; }
   const VdsoVmo& vdso() const { return vdso_; }
   const Counters& counters() const { return counters_; }
 
@@ -107,6 +111,8 @@ class Kernel : public platform::GuestEvents {
   FutexTable futexes_;
   VdsoVmo vdso_;
   std::shared_ptr<JobDispatcher> root_job_;
+  ResourceRegistry resources_;
+  std::shared_ptr<ResourceDispatcher> root_resource_;
   absl::Mutex console_mutex_;
   absl::Mutex graveyard_mutex_;
   std::vector<std::unique_ptr<platform::GuestThread>> graveyard_ ABSL_GUARDED_BY(graveyard_mutex_);

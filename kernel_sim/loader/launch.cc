@@ -201,6 +201,7 @@ absl::StatusOr<LaunchedProgram> LaunchProgram(Kernel& kernel, absl::Span<const s
   add(PA_HND(PA_VMO_STACK, 0), stack->vmo);
   bootstrap.AddHandle(PA_HND(PA_VMO_VDSO, 0), Handle(kernel.vdso().vmo(), VdsoVmo::kRights));
   for (size_t i = 0; i < options.vmos.size(); ++i) add(PA_HND(PA_USER0, static_cast<uint32_t>(i)), options.vmos[i]);
+  for (const auto& [info, object] : options.handles) add(info, object);
   auto message = bootstrap.Finish(options.arguments, options.environment);
   if (!message.ok()) return message.status();
 

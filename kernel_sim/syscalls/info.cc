@@ -10,48 +10,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "kernel_sim/syscalls/caller.h"
+#include "kernel_sim/syscalls/info_out.h"
 #include "kernel_sim/vmar.h"
 
 namespace zirconia::kernel {
 namespace {
-
-// Where records go, and how many were asked for.
-struct InfoOut {
-  const Caller& caller;
-  UserPtr<void> buffer;
-  size_t buffer_size;
-  UserPtr<size_t> actual;
-  UserPtr<size_t> avail;
-
-  zx_status_t Counts(size_t written, size_t there) const {
-    if (actual.WriteIfWanted(caller.memory, written) != ZX_OK) return ZX_ERR_INVALID_ARGS;
-    if (avail.WriteIfWanted(caller.memory, there) != ZX_OK) return ZX_ERR_INVALID_ARGS;
-    return ZX_OK;
-  }
-  // Exactly one record. BUFFER_TOO_SMALL.
-  template <typename Record>
-  zx_status_t One(const Record& record) const {
-    if (buffer_size < sizeof(Record)) {
-      const zx_status_t s = Counts(0, 1);
-      return s != ZX_OK ? s : ZX_ERR_BUFFER_TOO_SMALL;
-    }
-    if (buffer.as<Record>().Write(caller.memory, record) != ZX_OK) return ZX_ERR_INVALID_ARGS;
-    return Counts(1, 1);
-  }
-  // As many records as fit.
-  template <typename Record>
-  zx_status_t Many(const std::vector<Record>& records) const {
-    const size_t n = std::min(records.size(), buffer_size / sizeof(Record));
-    if (buffer.as<Record>().WriteArray(caller.memory, records.data(), n) != ZX_OK) return ZX_ERR_INVALID_ARGS;
-    return Counts(n, records.size());
-  }
-};
-
-void CopyName(const std::string& name, char (&to)[ZX_MAX_NAME_LEN]) {
-  std::memset(to, 0, sizeof(to));
-  std::memcpy(to, name.data(), std::min(name.size(), sizeof(to) - 1));
-}
 
 zx_vm_option_t OptionsFrom(mm::Protection p) {
   return (p.read() ? ZX_VM_PERM_READ : 0) | (p.write() ? ZX_VM_PERM_WRITE : 0) | (p.execute() ? ZX_VM_PERM_EXECUTE : 0);
@@ -347,11 +310,12 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
     case ZX_INFO_JOB_PROCESSES:
       return with(
           ZX_RIGHT_ENUMERATE, [&](JobDispatcher& j) { return out.Many(Koids(j.processes())); }, job);
+    case ZX_INFO_RESOURCE:
     case ZX_INFO_CPU_STATS:
     case ZX_INFO_KMEM_STATS:
     case ZX_INFO_KMEM_STATS_EXTENDED:
     case ZX_INFO_GUEST_STATS:
-    case ZX_INFO_RESOURCE:
+      return DeviceInfo(out, handle, topic);
     case ZX_INFO_BTI:
     case ZX_INFO_SOCKET:
     case ZX_INFO_TIMER:

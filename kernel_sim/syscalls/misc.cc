@@ -94,12 +94,9 @@ zx_status_t debug_write(const Caller& caller, UserPtr<const char> buffer, size_t
 zx_status_t debuglog_create(const Caller& caller, zx_handle_t resource, uint32_t options, UserPtr<zx_handle_t> out) {
   if ((options & ~ZX_LOG_FLAG_READABLE) != 0) return ZX_ERR_INVALID_ARGS;
   if (resource != ZX_HANDLE_INVALID) {
-    std::shared_ptr<Dispatcher> object;
-    zx_rights_t rights = 0;
-    const zx_status_t s = caller.handles().Get(resource, &object, &rights);
-    return s != ZX_OK ? s : ZX_ERR_WRONG_TYPE;  // no resource exists here
+    if (const zx_status_t s = CheckResource(caller.handles(), resource, ResourceRange()); s != ZX_OK) return s;
   }
-  if ((options & ZX_LOG_FLAG_READABLE) != 0) return ZX_ERR_ACCESS_DENIED;  // that needs a resource
+  if ((options & ZX_LOG_FLAG_READABLE) != 0) return ZX_ERR_ACCESS_DENIED;  // nothing keeps records
   return caller.GiveHandle(std::make_shared<DebuglogDispatcher>(caller.kernel.koids()), out);
 }
 

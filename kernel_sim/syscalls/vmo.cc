@@ -109,20 +109,4 @@ zx_status_t vmo_op_range(const Caller& caller, zx_handle_t handle, uint32_t op, 
   }
 }
 
-zx_status_t vmo_replace_as_executable(const Caller& caller, zx_handle_t handle, zx_handle_t vmex,
-                                      UserPtr<zx_handle_t> out) {
-  // The handle is consumed even when the call fails.
-  const Handle old = caller.handles().Remove(handle);
-  if (!old) return ZX_ERR_BAD_HANDLE;
-  if (old.object()->type() != ZX_OBJ_TYPE_VMO) return ZX_ERR_WRONG_TYPE;
-  // No VMEX resource exists here; the root job's policy lets every process do without.
-  if (vmex != ZX_HANDLE_INVALID) {
-    std::shared_ptr<Dispatcher> object;
-    zx_rights_t rights = 0;
-    const zx_status_t s = caller.handles().Get(vmex, &object, &rights);
-    return s != ZX_OK ? s : ZX_ERR_WRONG_TYPE;
-  }
-  return caller.GiveHandle(Handle(old.object(), old.rights() | ZX_RIGHT_EXECUTE), out);
-}
-
 }  // namespace zirconia::kernel::sys

@@ -2,12 +2,14 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <zircon/processargs.h>
 #include <zircon/syscalls/object.h>
 
 #include <atomic>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -88,6 +90,22 @@ bool VerifyProcess(kernel::Kernel& kernel, const kernel::ProcessDispatcher& proc
   return true;
 }
 
+// The resource of this name (of --resource), and what it is handed over as.
+std::pair<uint32_t, std::shared_ptr<kernel::Dispatcher>> ResourceNamed(kernel::Kernel& kernel,
+                                                                       const std::string& name) {
+  if (name == "root") return {PA_HND(PA_RESOURCE, 0), kernel.root_resource()};
+  const auto make = [&](const kernel::ResourceRange& range) {
+    return std::make_shared<kernel::ResourceDispatcher>(kernel.koids(), range, name);
+  };
+  const auto all = [&](zx_rsrc_kind_t kind) { return make(*kernel::ResourceRegistry::All(kind)); };
+  if (name == "mmio") return {PA_HND(PA_MMIO_RESOURCE, 0), all(ZX_RSRC_KIND_MMIO)};
+  if (name == "irq") return {PA_HND(PA_IRQ_RESOURCE, 0), all(ZX_RSRC_KIND_IRQ)};
+  if (name == "ioport") return {PA_HND(PA_IOPORT_RESOURCE, 0), all(ZX_RSRC_KIND_IOPORT)};
+  if (name == "system") return {PA_HND(PA_SYSTEM_RESOURCE, 0), all(ZX_RSRC_KIND_SYSTEM)};
+  return {PA_HND(PA_SYSTEM_RESOURCE, static_cast<uint32_t>(ZX_RSRC_SYSTEM_VMEX_BASE)),
+          make({ZX_RSRC_KIND_SYSTEM, ZX_RSRC_SYSTEM_VMEX_BASE, 1})};
+}
+
 // --help, with what the parser isn't told of: the program and its arguments.
 class RunHelp : public CLI::Formatter {
  public:
@@ -119,6 +137,11 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
   run->add_option("--vmo", options.vmos, "NAME=FILE: hand the guest a file as a VMO; the i-th is PA_HND(PA_USER0, i)")
       ->allow_extra_args(false);
+  run->add_option("--resource", options.resources,
+                  "Hand the guest a resource: root is PA_HND(PA_RESOURCE, 0), mmio, irq, ioport and system are "
+                  "PA_HND(PA_*_RESOURCE, 0), vmex is PA_HND(PA_SYSTEM_RESOURCE, ZX_RSRC_SYSTEM_VMEX_BASE)")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"root", "mmio", "irq", "ioport", "system", "vmex"}));
   run->add_option("--realize", options.realize,
                   "When memory is mapped on the host: on the first touch, when the guest maps it, or populated at once")
       ->check(CLI::IsMember({"touch", "map", "populate"}))
@@ -212,6 +235,7 @@ int Run(const RunOptions& options) {
     if (!made.ok()) return UsageError(absl::StrCat("--vmo: ", made.status().message()));
     launch.vmos.push_back(*std::move(made));
   }
+  for (const std::string& name : options.resources) launch.handles.push_back(ResourceNamed(**kernel, name));
   // It goes before the kernel does.
   std::unique_ptr<platform::MemoryServer> inspectors;
   if (!options.inspect.empty()) {

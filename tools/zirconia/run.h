@@ -14,7 +14,8 @@ struct RunOptions {
   bool maps = false;
   std::string stats;  // empty: none; "text" or "json"
   std::string memory = "4G";
-  std::vector<std::string> vmos;  // NAME=FILE
+  std::vector<std::string> vmos;       // NAME=FILE
+  std::vector<std::string> resources;  // as the option's help lists them
   std::string realize = "touch";
   std::string remap = "auto";
   uint64_t host_mappings = 0;  // 0: as many as the host permits
