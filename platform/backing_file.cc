@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "platform/host_files.h"
 
 namespace zirconia::platform {
 
@@ -24,10 +25,8 @@ absl::StatusOr<std::unique_ptr<BackingFile>> BackingFile::Create(Host& host, con
   auto storage = BackingStorage::Create(host, options.backing, storage_options);
   if (!storage.ok()) return storage.status();
   std::unique_ptr<BackingFile> file(new BackingFile(host, *std::move(storage), options.size));
-  const HostResult<FileIdentity> identity = host.Fstat(file->fd());
-  if (!identity.ok()) return absl::ErrnoToStatus(identity.error, "fstat of the backing file");
-  file->identity_ = identity.value;
   if (absl::Status s = file->MapLinear(); !s.ok()) return s;
+  if (absl::Status s = file->LearnMapsIdentity(); !s.ok()) return s;
   file->storage_->Keep();
   return file;
 }
@@ -45,6 +44,15 @@ absl::Status BackingFile::MapLinear() {
   }
   linear_address_ = linear.value;
   set_linear(reinterpret_cast<std::byte*>(linear_address_));
+  return absl::OkStatus();
+}
+
+// Not from fstat: on stacked file systems (overlayfs, and so most containers; btrfs) that has other numbers.
+absl::Status BackingFile::LearnMapsIdentity() {
+  const auto vmas = ReadHostVmas(host_, {mm::VirtAddr(linear_address_), mm::ByteSize(mm::kPageSize)});
+  if (!vmas.ok()) return vmas.status();
+  if (vmas->empty()) return absl::FailedPreconditionError("/proc/self/maps doesn't show the backing file");
+  maps_identity_ = {vmas->front().device, vmas->front().inode};
   return absl::OkStatus();
 }
 

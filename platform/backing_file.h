@@ -47,7 +47,12 @@ class BackingFile final : public mm::PhysicalMemory {
   int fd() const { return storage_->fd(); }
   BackingPolicy policy() const { return storage_->policy(); }
   bool size_is_sealed() const { return storage_->size_is_sealed(); }
-  const FileIdentity& identity() const { return identity_; }
+  // How /proc/self/maps names the file.
+  struct MapsIdentity {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+  };
+  const MapsIdentity& maps_identity() const { return maps_identity_; }
   Host& host() const { return host_; }
 
  private:
@@ -55,11 +60,12 @@ class BackingFile final : public mm::PhysicalMemory {
       : PhysicalMemory(nullptr), host_(host), storage_(std::move(storage)), size_(size) {}
 
   absl::Status MapLinear();
+  absl::Status LearnMapsIdentity();
 
   Host& host_;
   const std::unique_ptr<BackingStorage> storage_;
   const mm::PageCount size_;
-  FileIdentity identity_;
+  MapsIdentity maps_identity_;
   uintptr_t linear_address_ = 0;  // 0: not mapped
 };
 

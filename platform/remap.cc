@@ -47,7 +47,7 @@ void Pause(int attempt) {
 
 std::optional<HostMapping> ToHostMapping(const HostVma& vma, const BackingFile& file) {
   if (vma.inode == 0 && !vma.shared) return HostMapping{std::nullopt, vma.protection};
-  if (vma.shared && vma.inode == file.identity().inode && vma.device == file.identity().device) {
+  if (vma.shared && vma.inode == file.maps_identity().inode && vma.device == file.maps_identity().device) {
     return HostMapping{mm::FrameNumber(vma.offset >> mm::kPageShift), vma.protection};
   }
   return std::nullopt;
