@@ -149,6 +149,7 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
   // The page for which `Realize` last found nothing to do, and how often in a row.
   mm::VirtAddr idle_at_ ABSL_GUARDED_BY(mutex_);
   int idle_ ABSL_GUARDED_BY(mutex_) = 0;
+  int idle_in_all_ ABSL_GUARDED_BY(mutex_) = 0;  // how often on any page, since the last audit
   std::atomic<uint64_t> published_count_{1};
 };
 

@@ -105,7 +105,9 @@ RemapOutcome Remapper::MapWithBackup(VirtRange range, const HostMapping& target)
   if (!Secure(range, backups)) return RemapOutcome::kKept;
   RemapOutcome outcome = MapDirect(range, target);
   if (outcome == RemapOutcome::kDropped && Restore(backups)) outcome = RemapOutcome::kKept;
-  for (const Backup& backup : backups) Drop(backup.at, backup.extent.range.size);
+  for (const Backup& backup : backups) {
+    if (backup.at != 0) Drop(backup.at, backup.extent.range.size);
+  }
   return outcome;
 }
 
@@ -160,17 +162,20 @@ uint64_t Remapper::HeadroomFor(VirtRange range) const {
 
 bool Remapper::Secure(VirtRange range, Backups& backups) {
   mappings_.ForEach(range, [&](const HostExtent& e) {
-    // Zeros have no content.
-    if (e.mapping.accessible() && e.mapping.first_frame.has_value()) backups.push_back({e, 0});
+    if (e.mapping.accessible()) backups.push_back({e, 0});
     return true;
   });
   for (size_t i = 0; i < backups.size(); ++i) {
+    // Zeros have no content: they are made again.
+    if (!backups[i].extent.mapping.first_frame.has_value()) continue;
     // An old length of 0 leaves the shared mapping where it is, and makes another one of it.
     const VirtRange from = backups[i].extent.range;
     const HostResult<uintptr_t> made = host_.Mremap(from.base.value(), 0, from.size.value(), MREMAP_MAYMOVE, 0);
     if (!made.ok()) {
       ++counters_.refused;
-      for (size_t k = 0; k < i; ++k) Drop(backups[k].at, backups[k].extent.range.size);
+      for (size_t k = 0; k < i; ++k) {
+        if (backups[k].at != 0) Drop(backups[k].at, backups[k].extent.range.size);
+      }
       return false;
     }
     backups[i].at = made.value;
@@ -188,8 +193,12 @@ bool Remapper::Restore(Backups& backups) {
       unused.push_back(backup);
       continue;
     }
-    if (host_.Mremap(backup.at, to.size.value(), to.size.value(), MREMAP_MAYMOVE | MREMAP_FIXED, to.base.value())
-            .ok()) {
+    const bool back =
+        backup.at == 0
+            ? MapOver(to, backup.extent.mapping).ok()
+            : host_.Mremap(backup.at, to.size.value(), to.size.value(), MREMAP_MAYMOVE | MREMAP_FIXED, to.base.value())
+                  .ok();
+    if (back) {
       mappings_.Set(to, backup.extent.mapping);
       ++counters_.restored;
       continue;
@@ -320,14 +329,15 @@ bool Remapper::Resync(VirtRange range, const HostMapping& target, bool protectio
     changed = true;
     mappings_.Set(hole, HostMapping());
   };
+  size_t first = 0;  // of `before`, that ends after `cursor`: both go up, and there may be 65,530 of each
   for (const HostVma& vma : *vmas) {
     const VirtRange part = vma.range.Intersect(range);
     hole_until(part.base);
     cursor = part.end();
     const std::optional<HostMapping> found = ToHostMapping(vma, file_);
-    for (const HostExtent& old : before) {
-      if (!old.range.Overlaps(part)) continue;
-      const HostExtent was = old.CutTo(part);
+    while (before[first].range.end() <= part.base) ++first;
+    for (size_t i = first; i < before.size() && before[i].range.base < part.end(); ++i) {
+      const HostExtent was = before[i].CutTo(part);
       HostMapping now;
       if (found.has_value()) now = found->Advanced(was.range.base - vma.range.base);
       HostMapping wanted = target.Advanced(was.range.base - range.base);

@@ -30,7 +30,7 @@ std::optional<RemapStrategy> ParseRemapStrategy(absl::string_view name);
 // What became of a range.
 enum class RemapOutcome : uint8_t {
   kDone,     // it is what was asked for
-  kKept,     // refused: every page is as it was
+  kKept,     // refused: every page is as it was; what was inaccessible still is
   kDropped,  // refused: each page is as it was, or as it should become, or reserved
 };
 
@@ -103,7 +103,7 @@ class Remapper {
   void Audit(mm::VirtRange range);
 
  private:
-  // The duplicate of an extent, mapped elsewhere.
+  // The duplicate of an extent, mapped elsewhere; zeros need none.
   struct Backup {
     HostExtent extent;
     uintptr_t at = 0;
@@ -118,7 +118,7 @@ class Remapper {
 
   // Duplicates what can be lost in `range`. False: the host refused; nothing is left behind.
   bool Secure(mm::VirtRange range, Backups& backups);
-  // Moves the duplicates of what isn't there any more back. False: not all of it.
+  // Puts back what isn't there any more. False: not all of it.
   bool Restore(Backups& backups);
   void Drop(uintptr_t address, mm::ByteSize size);
   void DropLeftovers();

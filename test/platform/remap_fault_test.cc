@@ -177,6 +177,48 @@ TEST_CASE("A mapping that was lost behind the table's back is found when it goes
   rig.RealizeAndTouchAll();
 }
 
+TEST_CASE("Two mappings that were lost behind the table's back are found when threads touch them in turns") {
+  TableRig rig;
+  rig.Map(10, 5, 100, kReadWrite);
+  rig.Map(30, 5, 200, kReadWrite);
+  REQUIRE(rig.Realize(10, 25).ok());
+  const auto pages = {uint64_t{12}, uint64_t{32}};
+  for (const uint64_t page : pages) REQUIRE(rig.linux_host.Munmap(rig.Page(page).value(), mm::kPageSize).ok());
+  for (int touches = 0; rig.table().stats().torn < pages.size(); ++touches) {
+    for (const uint64_t page : pages) REQUIRE(rig.Realize(page, 1).ok());
+    REQUIRE(touches < 1'000'000);
+  }
+  CHECK(rig.Read(12) == 102);
+  CHECK(rig.Read(32) == 202);
+  rig.RealizeAndTouchAll();
+}
+
+TEST_CASE("With a reserve, zeros that the host tore are back too: what is reported as kept is as it was") {
+  LinuxHost linux_host;
+  FaultyHost host(linux_host);
+  const auto file = *BackingFile::Create(host, {.size = mm::PageCount(32)});
+  const auto window = *Window::Create(host, mm::ByteSize(16 * mm::kPageSize));
+  Remapper remapper(*window, *file, RemapStrategy::kReserve);
+  const auto pages = [&](uint64_t first, uint64_t count) {
+    return mm::VirtRange{window->range().base + mm::ByteSize(first * mm::kPageSize),
+                         mm::ByteSize(count * mm::kPageSize)};
+  };
+  REQUIRE(remapper.Map(pages(2, 4), {FrameNumber(8), kReadWrite}) == RemapOutcome::kDone);
+  REQUIRE(remapper.Map(pages(6, 4), {std::nullopt, kRead}) == RemapOutcome::kDone);
+  const bool restoring_fails = GENERATE(false, true);
+  FaultyHost::Plan plan{.mode = FaultMode::kTear, .error = ENODEV, .kinds = {HostCall::kMmap}};
+  if (restoring_fails) plan.then = {HostCall::kMprotect};  // which puts zeros back
+  host.Fail(plan);
+  const RemapOutcome outcome = remapper.Map(pages(0, 16), {FrameNumber(16), kReadWrite});
+  CHECK(outcome == (restoring_fails ? RemapOutcome::kDropped : RemapOutcome::kKept));
+  CHECK(remapper.counters().torn == 1);
+  CHECK(remapper.mappings().Find(pages(2, 1).base) == HostExtent{pages(2, 4), {FrameNumber(8), kReadWrite}});
+  CHECK(CanAccess(pages(9, 1).base, Access::kRead) == !restoring_fails);
+  CHECK(remapper.mappings().Find(pages(6, 1).base).mapping.accessible() == !restoring_fails);
+  host.StopFailing();
+  remapper.Revoke(window->range());
+}
+
 TEST_CASE("The naive strategy loses what the host tears, and never notices") {
   TableRig rig(kMostMappings, With(RemapStrategy::kNaive));
   rig.Map(10, 20, 100, kReadWrite);
