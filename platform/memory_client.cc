@@ -1,6 +1,7 @@
 #include "platform/memory_client.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,7 +28,11 @@ absl::StatusOr<std::unique_ptr<MemoryClient>> MemoryClient::Connect(Host& host, 
       std::this_thread::sleep_for(milliseconds(10));
       continue;
     }
-    if (o.error == ECONNREFUSED) return absl::UnavailableError("nobody listens there: the run has ended");
+    if (o.error == ECONNREFUSED) {
+      const HostResult<FileIdentity> there = host.Stat(options.path.c_str());
+      if (there.ok() && !S_ISSOCK(there.value.mode)) return absl::InvalidArgumentError("not a socket");
+      return absl::UnavailableError("nobody listens there: the run has ended");
+    }
     if (o.error == EPROTOTYPE || o.error == ENOTSOCK) return absl::InvalidArgumentError("not a socket of Zirconia's");
     return absl::ErrnoToStatus(o.error, "connect");
   }

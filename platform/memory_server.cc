@@ -140,8 +140,9 @@ void MemoryServer::Serve() {
     const Clock::time_point after = Clock::now();
     for (size_t i = 0; i < peers_.size(); ++i) {
       Peer& peer = *peers_[i];
-      bool lives = after < peer.deadline;
-      if (lives && polled[i + 1].revents != 0) lives = peer.sending ? Send(peer) : Receive(peer);
+      // First what it said: a peer that had to wait, while another one's request took long, isn't late.
+      bool lives = polled[i + 1].revents == 0 || (peer.sending ? Send(peer) : Receive(peer));
+      lives = lives && after < peer.deadline;
       if (!lives) peers_[i] = nullptr;
     }
     std::erase(peers_, nullptr);

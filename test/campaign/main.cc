@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
 #include "platform/host_linux.h"
@@ -15,6 +16,7 @@
 #include "test/campaign/exhaustive.h"
 #include "test/campaign/random.h"
 #include "test/campaign/soak.h"
+#include "tools/zirconia/whole_number.h"
 
 namespace {
 
@@ -37,6 +39,29 @@ std::optional<RemapStrategy> StrategyOf(const std::string& name) {
   if (name != "auto") return zirconia::platform::ParseRemapStrategy(name);
   zirconia::platform::LinuxHost host;
   return zirconia::platform::ChooseRemapStrategy(zirconia::platform::ProbeHostAtStart(host));
+}
+
+// Where more calls fail than this, one that must succeed fails twelve times in a row before long. A machine stops then,
+// on purpose: that is no loss, and no finding.
+constexpr uint64_t kMostOften = 10;
+
+CLI::Validator OneIn() {
+  const auto check = [](std::string& text) -> std::string {
+    uint64_t number = 0;
+    const bool fits = absl::SimpleAtoi(text, &number) && (number == 0 || number >= kMostOften);
+    return fits ? "" : absl::StrFormat("'%s' is neither 0 nor at least %d", text, kMostOften);
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator Minutes() {
+  constexpr double kMost = 1e6;
+  const auto check = [](std::string& text) -> std::string {
+    double number = 0;
+    const bool fits = absl::SimpleAtod(text, &number) && number > 0 && number <= kMost;
+    return fits ? "" : absl::StrFormat("'%s' isn't a number of minutes", text);
+  };
+  return CLI::Validator(check, "");
 }
 
 // A line that is written over again and again; nothing where nobody looks.
@@ -139,15 +164,26 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   Arguments arguments;
   CLI::App app{"Operations at random while host calls fail; exit status 1 if anything is lost", "tools/dev campaign"};
-  app.add_option("--seed", arguments.seed, "which operations and failures")->capture_default_str();
-  app.add_option("--operations", arguments.operations, "how many")->capture_default_str();
-  app.add_option("--one-in", arguments.one_in, "one host call in so many fails; 0: none")->capture_default_str();
+  const CLI::Validator number = zirconia::cli::WholeNumber();
+  app.add_option("--seed", arguments.seed, "which operations and failures")->transform(number)->capture_default_str();
+  CLI::Option* const operations =
+      app.add_option("--operations", arguments.operations, "how many")->transform(number)->capture_default_str();
+  app.add_option("--one-in", arguments.one_in, "one host call in so many fails; 0: none")
+      ->transform(number)
+      ->check(OneIn())
+      ->capture_default_str();
   app.add_option("--remap", arguments.remap, "auto, direct, reserve, stage or naive")->capture_default_str();
-  app.add_option("--minutes", arguments.minutes, "soak: threads touch what others remap, for so long instead");
+  CLI::Option* const minutes =
+      app.add_option("--minutes", arguments.minutes, "soak: threads touch what others remap, for so long instead")
+          ->check(Minutes())
+          ->excludes(operations);
   app.add_option("--threads", arguments.threads, "soak: guest threads, and host threads that remap, of each so many")
       ->capture_default_str()
-      ->check(CLI::Range(1, 64));
-  app.add_flag("--exhaustive", arguments.exhaustive, "the exhaustive campaign instead, with its matrix");
+      ->check(CLI::Range(1, 64))
+      ->needs(minutes);
+  app.add_flag("--exhaustive", arguments.exhaustive, "the exhaustive campaign instead, with its matrix")
+      ->excludes(operations)
+      ->excludes(minutes);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

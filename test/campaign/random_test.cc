@@ -44,6 +44,15 @@ TEST_CASE("With the naive remap the campaign finds a lost page, names it, and it
   CHECK(std::regex_replace(same, address, "") == std::regex_replace(output, address, ""));
 }
 
+TEST_CASE("Errors in using the campaign are one line, and exit status 2") {
+  const std::string words = GENERATE("--seed -1", "--operations x", "--one-in 2", "--minutes nan", "--minutes -1",
+                                     "--threads 0 --minutes 1", "--remap=safe", "--exhaustive --operations 5", "more");
+  const auto [status, output] = RunCampaign(words + " 2>&1");
+  INFO(words << ": " << output);
+  CHECK(status == 2);
+  CHECK(output.find('\n') == output.size() - 1);
+}
+
 TEST_CASE("A naive remap on a host that never fails loses nothing: it is the failures that the campaign finds") {
   const RandomResult result = RunRandomly({.seed = 5, .operations = 4000, .one_in = 0, .remap = RemapStrategy::kNaive});
   CHECK(result.status == absl::OkStatus());

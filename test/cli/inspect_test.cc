@@ -218,12 +218,25 @@ TEST_CASE("errors of use of inspect are one line, and exit status 2", "[cli]") {
     CHECK(r.err.find('\n') == r.err.size() - 1);
   }
   const InspectedRun run;
-  for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{
-           {"dump", "x", "1"}, {"dump", run.address, "0"}, {"dump", "0xffffffffffffffff", "2"}, {"export", "z", "f"}}) {
+  for (const std::vector<std::string>& bad :
+       std::vector<std::vector<std::string>>{{"dump", "x", "1"},
+                                             {"dump", run.address, "0"},
+                                             {"dump", "0xffffffffffffffff", "2"},
+                                             {"export", "z", "f"},
+                                             {"dump", run.address, "0x1000000", "--json"},
+                                             {"maps", "--process", "-1"}}) {
     const CommandResult r = run.Inspect(bad);
+    CAPTURE(bad, r.err);
     CHECK(r.exit_code == 2);
+    CHECK(r.out.empty());
     CHECK(r.err.find('\n') == r.err.size() - 1);
   }
+  const CommandResult no_socket = RunCommand({ZIRCONIA_PROGRAM, "inspect", "/dev/null"});
+  CHECK_THAT(no_socket.err, Contains("not a socket"));
+  const CommandResult lost =
+      RunCommand({"/bin/sh", "-c", std::string(ZIRCONIA_PROGRAM) + " inspect " + run.socket() + " stats >/dev/full"});
+  CHECK(lost.exit_code == 2);
+  CHECK_THAT(lost.err, Contains("standard output"));
 }
 
 }  // namespace

@@ -164,8 +164,10 @@ TEST_CASE("a VMO holds the file that it was made from", "[cli]") {
 }
 
 TEST_CASE("a machine's memory is as large as was asked for", "[cli]") {
-  const CommandResult r = Run({"--memory", "64M", Guest("hello")});
-  CHECK_THAT(r.out, Contains("64 MiB of memory"));
+  const std::string size = GENERATE(as<std::string>(), "64M", "64m", "64MiB", "65536K", "65536KiB", "67108864");
+  CAPTURE(size);
+  const CommandResult r = Run({"--memory", size, Guest("hello")});
+  CHECK_THAT(r.out, Contains(" 64 MiB of memory"));
 }
 
 TEST_CASE("a trace shows each call with its arguments, its result and what it gave back", "[cli]") {
@@ -269,6 +271,14 @@ TEST_CASE("errors of use are one line that names what was wrong, and exit status
       {{"--no-such-option", Guest("hello")}, "--no-such-option"},
       {{"--memory", "much", Guest("hello")}, "much"},
       {{"--memory", "0", Guest("hello")}, "--memory"},
+      {{"--memory", "512iB", Guest("hello")}, "512iB"},
+      {{"--memory", "512MB", Guest("hello")}, "512MB"},
+      {{"--host-mappings=-1", Guest("hello")}, "-1"},
+      {{"--host-mappings=3", Guest("hello")}, "--host-mappings"},
+      {{"--host-mappings=10000000", Guest("hello")}, "max_map_count"},
+      {{"--host-mappings=99999999999999999999", Guest("hello")}, "99999999999999999999"},
+      {{"--seed=-1", Guest("hello")}, "--seed"},
+      {{"--remap=safe", Guest("hello")}, "safe"},
       {{"--vmo", "nofile", Guest("hello")}, "NAME=FILE"},
       {{"--vmo", "a=/nonexistent", Guest("hello")}, "/nonexistent"},
       {{"--realize=never", Guest("hello")}, "never"},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <csignal>
@@ -213,6 +214,30 @@ TEST_CASE("There is an end to how many may be attached, and room again when one 
     std::this_thread::sleep_for(milliseconds(5));
   }
   CHECK(again.ok());
+}
+
+TEST_CASE("A peer whose request had to wait for another's isn't taken for a silent one") {
+  Rig rig;
+  rig.options.patience = milliseconds(1000);
+  std::atomic<bool> busy{false};
+  rig.options.handler = [&](std::string_view request) -> absl::StatusOr<MemoryReply> {
+    if (request == "slow") {
+      busy = true;
+      std::this_thread::sleep_for(milliseconds(1500));
+    }
+    return MemoryReply{std::string(request), {}};
+  };
+  rig.Start();
+  const auto first = rig.Connect(MemoryAccess::kNone);
+  const auto second = rig.Connect(MemoryAccess::kNone);
+  REQUIRE(first.ok());
+  REQUIRE(second.ok());
+  std::thread keeps_it_busy([&] { (void)(*first)->Call("slow"); });
+  while (!busy) std::this_thread::sleep_for(milliseconds(1));
+  const auto answer = (*second)->Call("me too");
+  keeps_it_busy.join();
+  REQUIRE(answer.ok());
+  CHECK(answer->body == "me too");
 }
 
 TEST_CASE("A server that is out of descriptors waits until there are some") {

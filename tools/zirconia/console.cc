@@ -27,7 +27,7 @@ void Say(absl::string_view text) {
   std::cerr << text << std::flush;
 }
 
-void WriteStdout(absl::string_view text) {
+bool WriteStdout(absl::string_view text) {
   static bool said = false;
   while (!text.empty()) {
     const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
@@ -45,8 +45,9 @@ void WriteStdout(absl::string_view text) {
       said = true;
       Say(absl::StrCat("zirconia: can't write to standard output: ", std::strerror(errno), "\n"));
     }
-    return;
+    return false;
   }
+  return true;
 }
 
 }  // namespace zirconia::cli

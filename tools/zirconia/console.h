@@ -14,8 +14,9 @@ void ReserveStandardDescriptors();
 void Say(absl::string_view text);
 
 // The guest's console is our standard output, byte for byte. Once nobody reads it, what is written is lost, as on a
-// machine whose console is unplugged; any other failure is said, once. One thread at a time.
-void WriteStdout(absl::string_view text);
+// machine whose console is unplugged; any other failure is said, once. One thread at a time. Returns whether nothing is
+// lost.
+bool WriteStdout(absl::string_view text);
 
 }  // namespace zirconia::cli
 

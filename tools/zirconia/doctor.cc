@@ -1,12 +1,13 @@
 #include "tools/zirconia/doctor.h"
 
 #include <algorithm>
-#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tools/zirconia/console.h"
+#include "tools/zirconia/run.h"
 
 namespace zirconia::cli {
 namespace {
@@ -106,7 +107,7 @@ std::string DiagnosisAsJson(const Diagnosis& diagnosis) {
 
 int Doctor(const DoctorOptions& options) {
   const Diagnosis diagnosis = platform::doctor::Diagnose();
-  std::cout << (options.json ? DiagnosisAsJson(diagnosis) : DiagnosisAsText(diagnosis)) << std::flush;
+  if (!WriteStdout(options.json ? DiagnosisAsJson(diagnosis) : DiagnosisAsText(diagnosis))) return kExitUsage;
   return diagnosis.can_run() ? 0 : 1;
 }
 

@@ -9,13 +9,16 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "platform/host_linux.h"
 #include "platform/memory_client.h"
 #include "platform/sealed_copy.h"
+#include "tools/zirconia/console.h"
 #include "tools/zirconia/inspect_server.h"
 #include "tools/zirconia/run.h"
+#include "tools/zirconia/whole_number.h"
 
 namespace zirconia::cli {
 namespace {
@@ -100,8 +103,9 @@ absl::Status CopyServed(platform::MemoryClient& client, const std::string& reque
 }
 
 // Sixteen bytes a line, as hexdump -C has them.
-void PrintLines(uint64_t address, const std::vector<std::byte>& bytes) {
+std::string AsLines(uint64_t address, const std::vector<std::byte>& bytes) {
   constexpr size_t kPerLine = 16;
+  std::string text;
   for (size_t at = 0; at < bytes.size(); at += kPerLine) {
     const size_t n = std::min(kPerLine, bytes.size() - at);
     std::string line = absl::StrFormat("%016x ", address + at);
@@ -116,8 +120,9 @@ void PrintLines(uint64_t address, const std::vector<std::byte>& bytes) {
       absl::StrAppendFormat(&line, " %02x", byte);
       letters += byte >= 0x20 && byte < 0x7f ? static_cast<char>(byte) : '.';
     }
-    std::cout << line << "  |" << letters << "|\n";
+    absl::StrAppend(&text, line, "  |", letters, "|\n");
   }
+  return text;
 }
 
 int Dump(platform::MemoryClient& client, const InspectOptions& options) {
@@ -129,7 +134,8 @@ int Dump(platform::MemoryClient& client, const InspectOptions& options) {
   }
   const bool mapped = client.access() == platform::MemoryAccess::kRead;
   bool settled = true;
-  if (options.json) std::cout << absl::StrFormat("{\"address\":%d,\"length\":%d,\"bytes\":\"", *address, *length);
+  // Half an object is none: as JSON it is printed when all has been read.
+  std::string hexadecimal;
   std::vector<std::byte> bytes;
   for (uint64_t done = 0; done < *length; done += bytes.size()) {
     bytes.resize(std::min(*length - done, kMostTranslated));
@@ -140,12 +146,16 @@ int Dump(platform::MemoryClient& client, const InspectOptions& options) {
                                   : CopyServed(client, request.dump(), bytes);
     if (!s.ok()) return Fail(Printable(std::string(s.message())));
     if (options.json) {
-      for (const std::byte b : bytes) std::cout << absl::StrFormat("%02x", static_cast<unsigned char>(b));
-    } else {
-      PrintLines(*address + done, bytes);
+      hexadecimal +=
+          absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    } else if (!WriteStdout(AsLines(*address + done, bytes))) {
+      return kExitUsage;
     }
   }
-  if (options.json) std::cout << "\",\"settled\":" << (settled ? "true" : "false") << "}\n";
+  if (options.json && !WriteStdout(absl::StrFormat("{\"address\":%d,\"length\":%d,\"bytes\":\"%s\",\"settled\":%s}\n",
+                                                   *address, *length, hexadecimal, settled ? "true" : "false"))) {
+    return kExitUsage;
+  }
   if (!settled)
     std::cerr << "zirconia: inspect: the guest was changing its mappings: the bytes may not belong together\n";
   return 0;
@@ -169,7 +179,7 @@ int Export(platform::Host& host, platform::MemoryClient& client, const InspectOp
     if (n <= 0) return Fail(absl::StrCat("'", path, "': ", std::strerror(errno)));
     done += static_cast<size_t>(n);
   }
-  if (options.json) std::cout << reply->body << "\n";
+  if (options.json && !WriteStdout(reply->body + "\n")) return kExitUsage;
   return 0;
 }
 
@@ -184,7 +194,8 @@ CLI::App* AddInspectCommand(CLI::App& app, InspectOptions& options) {
                    "summary; maps; vmos; stats; dump ADDRESS LENGTH: guest memory; export VMO FILE: a VMO's content")
       ->check(CLI::IsMember({"summary", "maps", "vmos", "stats", "dump", "export"}));
   inspect->add_option("ARGUMENTS", options.arguments, "Of the action");
-  inspect->add_option("--process", options.process, "The process, by its koid; all of them, or the only one");
+  inspect->add_option("--process", options.process, "The process, by its koid; all of them, or the only one")
+      ->transform(WholeNumber());
   inspect->add_flag("--json", options.json, "As JSON");
   return inspect;
 }
@@ -204,8 +215,7 @@ int Inspect(const InspectOptions& options) {
   if (options.action == "export") return Export(host, **client, options);
   const auto reply = (*client)->Call(Request(options, options.action).dump());
   if (!reply.ok()) return Fail(Printable(std::string(reply.status().message())));
-  std::cout << Printable(reply->body);
-  return 0;
+  return WriteStdout(Printable(reply->body)) ? 0 : kExitUsage;
 }
 
 }  // namespace zirconia::cli

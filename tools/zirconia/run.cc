@@ -14,14 +14,18 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "kernel_sim/crash_report.h"
 #include "kernel_sim/kernel.h"
 #include "kernel_sim/loader/launch.h"
 #include "kernel_sim/tracer.h"
+#include "platform/host_linux.h"
+#include "platform/map_budget.h"
 #include "tools/zirconia/console.h"
 #include "tools/zirconia/inspect_server.h"
 #include "tools/zirconia/interrupts.h"
 #include "tools/zirconia/stats.h"
+#include "tools/zirconia/whole_number.h"
 
 namespace zirconia::cli {
 namespace {
@@ -31,9 +35,10 @@ int UsageError(absl::string_view what) {
   return kExitUsage;
 }
 
-// "512M" and the like: a number of bytes, or of K, M, G or T.
+// "512M", "512MiB" and the like: a number of bytes, or of K, M, G or T, which are powers of 1024.
 std::optional<uint64_t> ParseSize(absl::string_view text) {
   uint64_t unit = 1;
+  const bool spelt_out = absl::ConsumeSuffix(&text, "iB");
   if (!text.empty()) {
     switch (text.back()) {
       case 'K':
@@ -57,9 +62,22 @@ std::optional<uint64_t> ParseSize(absl::string_view text) {
     }
     if (unit != 1) text.remove_suffix(1);
   }
+  if (spelt_out && unit == 1) return std::nullopt;
   uint64_t number = 0;
   if (!absl::SimpleAtoi(text, &number) || number == 0 || number > UINT64_MAX / unit) return std::nullopt;
   return number * unit;
+}
+
+// Below the least a guest's threads take the code, the stack and the data that one instruction needs away from each
+// other for ever; above the most the host refuses everything, the heap too, before the budget is spent.
+absl::Status CheckHostMappings(uint64_t wanted) {
+  constexpr uint64_t kLeast = 16;
+  platform::LinuxHost host;
+  const uint64_t most = platform::MapBudget::DefaultLimit(host);
+  if (wanted == 0 || (wanted >= kLeast && wanted <= most)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "--host-mappings: %d isn't between %d and %d, which is what the host permits (vm.max_map_count) less a reserve",
+      wanted, kLeast, most));
 }
 
 // Says where addresses of a process lie: in the program, if it is the one that was launched, or in the vDSO.
@@ -133,7 +151,7 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
   run->add_flag("--maps", options.maps, "Print the address space at the end as a tree");
   run->add_flag("--stats{text}", options.stats, "Print counters at the end; --stats=json: as JSON")
       ->check(CLI::IsMember({"text", "json"}));
-  run->add_option("--memory", options.memory, "Size of the machine's memory: bytes, or with K, M, G, T")
+  run->add_option("--memory", options.memory, "Size of the machine's memory: bytes, or with K, M, G, T (or KiB, ...)")
       ->capture_default_str();
   run->add_option("--vmo", options.vmos, "NAME=FILE: hand the guest a file as a VMO; the i-th is PA_HND(PA_USER0, i)")
       ->allow_extra_args(false);
@@ -152,6 +170,7 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
   run->add_option("--host-mappings", options.host_mappings,
                   "How many host mappings guests may have; 0: as many as the host permits")
+      ->transform(WholeNumber())
       ->capture_default_str();
   run->add_flag("--verify", options.verify,
                 "At the end compare the address space with the page table, and that with the host");
@@ -161,6 +180,7 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
   run->add_option("--inspect", options.inspect, "A socket at this path, through which zirconia inspect looks in");
   run->add_option("--seed", options.seed, "Randomise the address layout; 0: lowest addresses first")
+      ->transform(WholeNumber())
       ->capture_default_str();
   run->add_option("--log", options.log_level, "What Zirconia logs of its own doings")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
@@ -178,10 +198,12 @@ int Run(const RunOptions& options) {
     return UsageError(absl::StrCat("run: unknown option '", path, "'"));
   const auto memory = ParseSize(options.memory);
   if (!memory.has_value()) {
-    return UsageError(absl::StrCat("--memory: '", options.memory, "' is not a size (bytes, or with K, M, G, T)"));
+    return UsageError(
+        absl::StrCat("--memory: '", options.memory, "' is not a size (bytes, or with K, M, G, T, or KiB and so on)"));
   }
   const auto backing = platform::BackingChoice::Parse(options.backing);
   if (!backing.ok()) return UsageError(absl::StrCat("--backing: ", backing.status().message()));
+  if (const absl::Status s = CheckHostMappings(options.host_mappings); !s.ok()) return UsageError(s.message());
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("zirconia", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
   spdlog::set_level(spdlog::level::from_str(options.log_level));
