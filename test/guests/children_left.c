@@ -10,6 +10,7 @@ static int make_processes(void* argument) {
     zx_process_create(zx_job_default(), "left", 4, 0, &process, &vmar);
     zx_object_wait_one(process, ZX_PROCESS_TERMINATED, zx_deadline_after(ZX_USEC(100)), NULL);
   }
+  return 0;
 }
 static int wait_for_ever(void* argument) {
   (void)argument;

@@ -14,6 +14,7 @@
 
 #include "platform/host_counting.h"
 #include "platform/host_linux.h"
+#include "test/platform/scratch.h"
 
 namespace zirconia::platform {
 namespace {
@@ -79,8 +80,12 @@ TEST_CASE("A backing file of no size, or of an absurd one, is refused") {
 TEST_CASE("Creating and destroying a backing file leaves no descriptor behind") {
   LinuxHost linux_host;
   CountingHost host(linux_host);
-  MakeFile(host, 8).reset();
-  CHECK(host.counts()[HostCall::kMemfdCreate] == host.counts()[HostCall::kClose]);
+  const size_t before = test::OpenDescriptors();
+  {
+    const auto file = MakeFile(host, 8);
+    CHECK(test::OpenDescriptors() == before + 1);
+  }
+  CHECK(test::OpenDescriptors() == before);
   CHECK(host.counts()[HostCall::kMmap] == host.counts()[HostCall::kMunmap]);
 }
 
