@@ -16,7 +16,8 @@ zx_status_t FutexTable::Wait(ThreadDispatcher& thread, uint64_t address, zx_fute
   {
     absl::MutexLock lock(&mutex_);
     zx_futex_storage_t value = 0;
-    if (const zx_status_t s = thread.process().memory().CopyIn(&value, address, sizeof(value)); s != ZX_OK) return s;
+    if (const zx_status_t s = thread.process().user_memory().CopyIn(&value, address, sizeof(value)); s != ZX_OK)
+      return s;
     if (value != expected) return ZX_ERR_BAD_STATE;
     if (owner.status != ZX_OK) return owner.status;
     if (const auto it = waiters_.find(key); owner.thread != nullptr && it != waiters_.end()) {

@@ -1,6 +1,5 @@
 #include "kernel_sim/kernel.h"
 
-#include <spdlog/spdlog.h>
 #include <zircon/syscalls/exception.h>
 #include <zircon/syscalls/policy.h>
 
@@ -56,13 +55,22 @@ absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Create(Options options) {
   auto machine = Machine::Create(options.machine);
   if (!machine.ok()) return machine.status();
   std::unique_ptr<Kernel> kernel(new Kernel(std::move(options), *std::move(machine)));
-  VdsoVmo::Constants constants;
-  constants.syscall_entry = kernel->engine().syscall_entry();
-  spdlog::debug("machine made: {} frames of memory, at most {} host mappings", kernel->frames().stats().total.value(),
-                kernel->machine().HostMappingLimit());
-  constants.physmem_bytes = kernel->frames().stats().total.bytes().value();
-  if (const absl::Status s = kernel->vdso_.Init(kernel->koids_, kernel->frames(), constants); !s.ok()) return s;
+  kernel->Log("machine made: %d frames of memory, at most %d host mappings", kernel->frames().stats().total.value(),
+              kernel->machine().HostMappingLimit());
+  if (kernel->options_.vdso_at_once) {
+    if (absl::Status s = kernel->EnsureVdso(); !s.ok()) return s;
+  }
   return kernel;
+}
+
+absl::Status Kernel::EnsureVdso() {
+  absl::call_once(vdso_once_, [this] {
+    VdsoVmo::Constants constants;
+    constants.syscall_entry = engine().syscall_entry();
+    constants.physmem_bytes = frames().stats().total.bytes().value();
+    vdso_status_ = vdso_.Init(koids_, frames(), constants);
+  });
+  return vdso_status_;
 }
 
 Kernel::~Kernel() { Stop(); }
@@ -96,8 +104,8 @@ zx_status_t Kernel::CreateProcess(const std::shared_ptr<JobDispatcher>& job, abs
   if (const zx_status_t s = job->AddProcess(made); s != ZX_OK) return s;
   *root_vmar = std::make_shared<VmarDispatcher>(koids_, made->space(), made->aspace().root());
   const mm::VirtRange range = made->aspace().range();
-  spdlog::debug("process {} '{}' made, its addresses [{:#x}, {:#x})", made->koid(), made->name(), range.base.value(),
-                range.end().value());
+  Log("process %d '%s' made, its addresses [%#x, %#x)", made->koid(), made->name(), range.base.value(),
+      range.end().value());
   *process = std::move(made);
   return ZX_OK;
 }
@@ -116,7 +124,7 @@ void Kernel::KillByException(ThreadDispatcher& thread, CrashReport report) const
   report.thread = thread.name();
   report.thread_koid = thread.koid();
   report.guest = &process;
-  spdlog::debug("thread {} of process {} died of {}", thread.koid(), process.koid(), ExceptionName(report.type));
+  Log("thread %d of process %d died of %s", thread.koid(), process.koid(), ExceptionName(report.type));
   // This thread still runs, so that the process stays whole until it was reported.
   if (process.Exit(ZX_TASK_RETCODE_EXCEPTION_KILL) && options_.on_crash) options_.on_crash(report);
 }
@@ -132,6 +140,22 @@ void Kernel::EmptyGraveyard() {
   dead.swap(graveyard_);
 }
 
+absl::Status Kernel::AnswerFault(ProcessDispatcher& process, mm::VirtAddr address, mm::Access access) {
+  counters_.faults.fetch_add(1, std::memory_order_relaxed);
+  return process.aspace().HandleFault(address, access);
+}
+
+uint64_t Kernel::Call(ThreadDispatcher& thread, uint64_t number, const std::array<uint64_t, 8>& words) {
+  counters_.syscalls[number].fetch_add(1, std::memory_order_relaxed);
+  const Caller caller{*this, thread.process(), thread, thread.process().user_memory()};
+  if (options_.tracer != nullptr) [[unlikely]]
+    options_.tracer->Enter(caller, number, words);
+  const uint64_t result = DispatchSyscall(caller, number, words);
+  if (options_.tracer != nullptr) [[unlikely]]
+    options_.tracer->Leave(caller, number, words, result);
+  return result;
+}
+
 platform::SyscallAnswer Kernel::OnSyscall(platform::GuestThread& guest, const platform::SyscallArguments& arguments) {
   ThreadDispatcher& thread = ThreadOf(guest);
   if (arguments.number >= SyscallCount()) [[unlikely]] {
@@ -143,21 +167,14 @@ platform::SyscallAnswer Kernel::OnSyscall(platform::GuestThread& guest, const pl
     KillByException(thread, std::move(report));
     return {0, platform::Disposition::kEnd};
   }
-  counters_.syscalls[arguments.number].fetch_add(1, std::memory_order_relaxed);
-  const Caller caller{*this, thread.process(), thread, thread.process().memory()};
-  if (options_.tracer != nullptr) [[unlikely]]
-    options_.tracer->Enter(caller, arguments.number, arguments.args);
-  const uint64_t result = DispatchSyscall(caller, arguments.number, arguments.args);
-  if (options_.tracer != nullptr) [[unlikely]]
-    options_.tracer->Leave(caller, arguments.number, arguments.args, result);
+  const uint64_t result = Call(thread, arguments.number, arguments.args);
   return {result, ResumeUnlessKilled(thread)};
 }
 
 platform::Disposition Kernel::OnFault(platform::GuestThread& guest, const platform::FaultInfo& fault,
                                       platform::GuestRegisters& registers) {
   ThreadDispatcher& thread = ThreadOf(guest);
-  counters_.faults.fetch_add(1, std::memory_order_relaxed);
-  const absl::Status answer = thread.process().aspace().HandleFault(fault.address, fault.access);
+  const absl::Status answer = AnswerFault(thread.process(), fault.address, fault.access);
   if (!answer.ok()) {
     if (thread.killed()) return platform::Disposition::kEnd;
     CrashReport report;

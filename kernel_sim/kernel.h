@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/call_once.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "kernel_sim/crash_report.h"
@@ -40,6 +42,10 @@ class Kernel : public platform::GuestEvents {
     std::function<void(ProcessDispatcher&)> on_exit;
     // Sees every system call; may be null. Must outlive the kernel.
     Tracer* tracer = nullptr;
+    // Gets a line about what the kernel does, now and then; may be empty.
+    std::function<void(absl::string_view)> log;
+    // Whether the vDSO is made with the kernel, or when `EnsureVdso` asks for it.
+    bool vdso_at_once = true;
   };
   struct Counters {
     std::atomic<uint64_t> faults{0};              // guest page faults that came up
@@ -64,7 +70,10 @@ class Kernel : public platform::GuestEvents {
   // Permits everything; guests get it, or a part of it, only from whoever starts them (LaunchOptions::handles).
   const std::shared_ptr<ResourceDispatcher>& root_resource() const { return root_resource_; }
   ResourceRegistry& resources() { return resources_; }
+  // Empty where it wasn't made.
   const VdsoVmo& vdso() const { return vdso_; }
+  // Makes the vDSO, the first time.
+  absl::Status EnsureVdso();
   const Counters& counters() const { return counters_; }
 
   // Monotonic time in ns.
@@ -82,6 +91,16 @@ class Kernel : public platform::GuestEvents {
   // Ends a thread's process because of an exception that nobody handles, and reports it if it is what ends the process.
   void KillByException(ThreadDispatcher& thread, CrashReport report) const;
 
+  // Answers a page fault of a process, counted, as AddressSpace::HandleFault does. Neither allocates nor logs where it
+  // can be answered.
+  absl::Status AnswerFault(ProcessDispatcher& process, mm::VirtAddr address, mm::Access access);
+
+  // Formats a line for the log, if somebody wants it.
+  template <typename... Args>
+  void Log(const absl::FormatSpec<Args...>& format, const Args&... args) const {
+    if (options_.log) options_.log(absl::StrFormat(format, args...));
+  }
+
   // Called by a process that has ended, before its address space goes.
   void ReportExit(ProcessDispatcher& process) {
     if (options_.on_exit) options_.on_exit(process);
@@ -92,6 +111,9 @@ class Kernel : public platform::GuestEvents {
   // Destroys what was buried, and gives its host threads back. Whoever makes new ones calls it first. It waits for
   // their last steps, which take locks: no lock may be held.
   void EmptyGraveyard() ABSL_LOCKS_EXCLUDED(graveyard_mutex_);
+
+  // Carries a system call of `thread` out, on that thread: as a guest's, counted and traced. `number` < SyscallCount().
+  uint64_t Call(ThreadDispatcher& thread, uint64_t number, const std::array<uint64_t, 8>& words);
 
   platform::SyscallAnswer OnSyscall(platform::GuestThread& guest, const platform::SyscallArguments& arguments) override;
   platform::Disposition OnFault(platform::GuestThread& guest, const platform::FaultInfo& fault,
@@ -109,6 +131,8 @@ class Kernel : public platform::GuestEvents {
   std::unique_ptr<Machine> machine_;
   Counters counters_;
   FutexTable futexes_;
+  absl::once_flag vdso_once_;
+  absl::Status vdso_status_;  // of its making
   VdsoVmo vdso_;
   std::shared_ptr<JobDispatcher> root_job_;
   ResourceRegistry resources_;

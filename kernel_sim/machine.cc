@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/base/call_once.h"
+#include "kernel_sim/software_machine.h"
 #include "platform/backing_file.h"
 #include "platform/host_counting.h"
 #include "platform/host_linux.h"
@@ -13,11 +15,17 @@
 namespace zirconia::kernel {
 namespace {
 
+// Read once: a limit that is changed while we run counts from the next start.
+uint64_t ThisHostsLimit(platform::Host& host) {
+  static const uint64_t limit = platform::MapBudget::DefaultLimit(host);
+  return limit;
+}
+
 // What the spaces of a machine need of it, alive as long as any of them.
 struct HostSide {
   explicit HostSide(const Machine::Options& options)
       : host(options.host != nullptr ? *options.host : linux_host),
-        budget(options.host_mappings.value_or(platform::MapBudget::DefaultLimit(linux_host))) {}
+        budget(options.host_mappings.value_or(ThisHostsLimit(linux_host))) {}
 
   platform::LinuxHost linux_host;
   platform::CountingHost host;
@@ -43,11 +51,19 @@ class HostMachine final : public Machine {
  public:
   HostMachine(const Options& options, std::shared_ptr<HostSide> host_side,
               std::unique_ptr<platform::GuestEngine> engine)
-      : options_(options), host_side_(std::move(host_side)), frames_(*host_side_->file), engine_(std::move(engine)) {}
+      : options_(options), host_side_(std::move(host_side)), frames_(*host_side_->file), engine_(std::move(engine)) {
+    if (engine_ != nullptr) absl::call_once(engine_once_, [] {});
+  }
 
   mm::FrameAllocator& frames() override { return frames_; }
-  platform::GuestEngine& engine() override { return *engine_; }
-  platform::BackingFile& file() override { return *host_side_->file; }
+  platform::GuestEngine& engine() override {
+    absl::call_once(engine_once_, [this] {
+      auto engine = platform::CreateInProcessEngine();
+      engine_ = engine.ok() ? *std::move(engine) : std::make_unique<NoEngine>(engine.status());
+    });
+    return *engine_;
+  }
+  platform::BackingFile* file() override { return host_side_->file.get(); }
 
   absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) override {
     auto window = needed.has_value() ? platform::Window::CreateLow(host_side_->host, *needed)
@@ -71,6 +87,7 @@ class HostMachine final : public Machine {
     }
     return calls;
   }
+  bool native() const override { return true; }
   uint64_t HostMappings() const override { return host_side_->budget.used(); }
   uint64_t HostMappingLimit() const override { return host_side_->budget.limit(); }
   platform::RemapStrategy remap() const override { return *options_.remap; }
@@ -79,12 +96,14 @@ class HostMachine final : public Machine {
   const Options options_;
   const std::shared_ptr<HostSide> host_side_;
   mm::FrameAllocator frames_;
-  const std::unique_ptr<platform::GuestEngine> engine_;
+  absl::once_flag engine_once_;
+  std::unique_ptr<platform::GuestEngine> engine_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const Options& options) {
+  if (options.kind == Kind::kSoftware) return CreateSoftwareMachine(options);
   auto host_side = std::make_shared<HostSide>(options);
   platform::BackingFile::Options file;
   const auto size = options.memory.RoundUpToPage();
@@ -95,13 +114,22 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const Options& options)
   auto made = platform::BackingFile::Create(host_side->host, file);
   if (!made.ok()) return made.status();
   host_side->file = *std::move(made);
-  auto engine = platform::CreateInProcessEngine();
-  if (!engine.ok()) return engine.status();
+  std::unique_ptr<platform::GuestEngine> engine;
+  if (options.engine_at_once) {
+    auto made_engine = platform::CreateInProcessEngine();
+    if (!made_engine.ok()) return made_engine.status();
+    engine = *std::move(made_engine);
+  }
   Options chosen = options;
   if (!chosen.remap.has_value()) {
-    chosen.remap = platform::ChooseRemapStrategy(platform::ProbeHostAtStart(host_side->host));
+    const auto choose = [](platform::Host& host) {
+      return platform::ChooseRemapStrategy(platform::ProbeHostAtStart(host));
+    };
+    // This host doesn't change while we run; another one is asked each time.
+    static const platform::RemapStrategy this_host = choose(host_side->linux_host);
+    chosen.remap = options.host == nullptr ? this_host : choose(host_side->host);
   }
-  return std::make_unique<HostMachine>(chosen, std::move(host_side), *std::move(engine));
+  return std::make_unique<HostMachine>(chosen, std::move(host_side), std::move(engine));
 }
 
 }  // namespace zirconia::kernel

@@ -23,7 +23,15 @@ namespace zirconia::kernel {
 
 class Machine {
  public:
+  enum class Kind : uint8_t {
+    kHost,      // by the platform layer: addresses are real ones, guests run natively
+    kSoftware,  // memory on the heap, page tables in software: no host call; no thread runs in its address spaces
+  };
   struct Options {
+    Kind kind = Kind::kHost;
+    // Whether the engine is made with the machine, so that a host that lacks what it needs is found out at once; or
+    // when the first guest thread is made.
+    bool engine_at_once = true;
     mm::ByteSize memory{uint64_t{4} << 30};
     uint64_t layout_seed = 0;  // 0: no randomisation
     mm::AddressSpace::Realize realize = mm::AddressSpace::Realize::kOnTouch;
@@ -38,20 +46,23 @@ class Machine {
     platform::BackingChoice backing = {};
   };
 
-  // On this host, by the platform layer. The status names what the host lacks.
+  // The status names what the host lacks.
   static absl::StatusOr<std::unique_ptr<Machine>> Create(const Options& options);
   virtual ~Machine() = default;
 
   virtual mm::FrameAllocator& frames() = 0;
+  // Where it can't be had, one that makes no thread, and says why.
   virtual platform::GuestEngine& engine() = 0;
-  // What the frames lie in, for whoever shows the memory to other processes.
-  virtual platform::BackingFile& file() = 0;
+  // What the frames lie in, for whoever shows the memory to other processes; null on a software machine.
+  virtual platform::BackingFile* file() = 0;
   // An empty address space: wherever the host has room, or, for a program linked at fixed low addresses, one that holds
   // `needed` (there can be one such at a time).
   virtual absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) = 0;
 
   // What the host was asked for so far: (name of the call, how often), those that happened only.
   virtual std::vector<std::pair<std::string, uint64_t>> HostCalls() const = 0;
+  // Whether addresses of its address spaces are addresses of this host process.
+  virtual bool native() const = 0;
   // Host mappings that stand in guest address spaces now, and how many there may be.
   virtual uint64_t HostMappings() const = 0;
   virtual uint64_t HostMappingLimit() const = 0;

@@ -1,6 +1,5 @@
 #include "kernel_sim/process.h"
 
-#include <spdlog/spdlog.h>
 #include <zircon/syscalls/object.h>
 
 #include <algorithm>
@@ -78,6 +77,32 @@ zx_status_t ProcessDispatcher::StartThread(ThreadDispatcher& thread, const platf
   return status;
 }
 
+bool ProcessDispatcher::IsUserAddress(uint64_t address) const {
+  return aspace().range().Contains(mm::VirtAddr(address));
+}
+
+absl::StatusOr<std::unique_ptr<platform::GuestThread>> ProcessDispatcher::MakeGuestThread(ThreadDispatcher& thread) {
+  return kernel_.engine().CreateThread(kernel_, aspace().range(), &thread);
+}
+
+void ProcessDispatcher::BeginWithoutThread() {
+  absl::MutexLock lock(&mutex_);
+  ++running_;
+  without_thread_ = true;
+  state_ = State::kRunning;
+  start_time_ = kernel_.Now();
+}
+
+zx_status_t ProcessDispatcher::Adopt(ThreadDispatcher& thread, std::unique_ptr<platform::GuestThread> guest) {
+  kernel_.EmptyGraveyard();
+  absl::MutexLock lock(&mutex_);
+  if (state_ != State::kRunning) return ZX_ERR_BAD_STATE;
+  threads_.push_back(std::static_pointer_cast<ThreadDispatcher>(thread.shared_from_this()));
+  ++running_;
+  thread.Adopt(std::move(guest));
+  return ZX_OK;
+}
+
 bool ProcessDispatcher::Exit(int64_t return_code) {
   std::vector<std::shared_ptr<ThreadDispatcher>> threads;
   bool finish = false;
@@ -87,8 +112,10 @@ bool ProcessDispatcher::Exit(int64_t return_code) {
     state_ = State::kDying;
     return_code_ = return_code;
     threads = threads_;
+    if (without_thread_) --running_;
     finish = running_ == 0;
   }
+  OnExit(return_code);
   for (const auto& thread : threads) thread->Kill();
   if (finish) Finish();
   return true;
@@ -115,7 +142,7 @@ void ProcessDispatcher::OnThreadEnded(ThreadDispatcher& thread) {
 void ProcessDispatcher::Finish() {
   const auto keep = shared_from_this();  // its own handle may be the last
   kernel_.ReportExit(*this);
-  spdlog::debug("process {} '{}' ended with code {}", koid(), name(), return_code());
+  kernel_.Log("process %d '%s' ended with code %d", koid(), name(), return_code());
   handles_.Clear();
   aspace().Destroy();
   job_->RemoveProcess(*this);

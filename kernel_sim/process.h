@@ -39,7 +39,14 @@ class ProcessDispatcher : public Dispatcher {
   mm::AddressSpace& aspace() const { return *space_->aspace(); }
   HandleTable& handles() { return handles_; }
   const HandleTable& handles() const { return handles_; }
+  // What is mapped in its address space, as a debugger sees it.
   GuestMemory& memory() { return memory_; }
+  // How the kernel reaches the buffers of the process's own system calls.
+  virtual UserMemory& user_memory() { return memory_; }
+  // Whether code can start there, or a futex stand.
+  virtual bool IsUserAddress(uint64_t address) const;
+  // The engine's side of a thread that is about to be started. UNIMPLEMENTED: threads can't run on this machine.
+  virtual absl::StatusOr<std::unique_ptr<platform::GuestThread>> MakeGuestThread(ThreadDispatcher& thread);
 
   // A thread that is not started yet. BAD_STATE: the process is dying or dead.
   zx_status_t CreateThread(absl::string_view name, std::shared_ptr<ThreadDispatcher>* out) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -48,6 +55,13 @@ class ProcessDispatcher : public Dispatcher {
   zx_status_t Start(ThreadDispatcher& thread, platform::GuestStart start, Handle arg1) ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts a further thread. BAD_STATE: the process isn't running.
   zx_status_t StartThread(ThreadDispatcher& thread, const platform::GuestStart& start) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Makes the process run though no thread was started in it: a program that uses the host library. It lasts until its
+  // exit. Requires the initial state; not together with Start.
+  void BeginWithoutThread() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes a thread in that runs already; `guest` stands for it. BAD_STATE: the process isn't running. The thread's end
+  // is OnThreadEnded.
+  zx_status_t Adopt(ThreadDispatcher& thread, std::unique_ptr<platform::GuestThread> guest) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends the process with this return code; the first call decides. Doesn't wait. Returns whether this was the first.
   bool Exit(int64_t return_code) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -77,6 +91,8 @@ class ProcessDispatcher : public Dispatcher {
 
  protected:
   void OnZeroHandles() override;
+  // Its end was decided, with this return code; its threads are about to be told. No lock is held.
+  virtual void OnExit(int64_t /*return_code*/) {}
 
  private:
   void Finish() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -93,7 +109,8 @@ class ProcessDispatcher : public Dispatcher {
   State state_ ABSL_GUARDED_BY(mutex_) = State::kInitial;
   int64_t return_code_ ABSL_GUARDED_BY(mutex_) = 0;
   zx_time_t start_time_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that were started and aren't done with this process
+  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;           // threads that were started and aren't done with this process
+  bool without_thread_ ABSL_GUARDED_BY(mutex_) = false;  // counted in `running_` until its exit
   zx_duration_t ended_runtime_ ABSL_GUARDED_BY(mutex_) = 0;  // of threads that are no longer listed
   std::vector<std::shared_ptr<ThreadDispatcher>> threads_ ABSL_GUARDED_BY(mutex_);
 };

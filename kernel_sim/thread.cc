@@ -19,7 +19,7 @@ zx_status_t ThreadDispatcher::Start(const platform::GuestStart& start) {
   {
     absl::MutexLock lock(&mutex_);
     if (state_ != ZX_THREAD_STATE_NEW || killed()) return ZX_ERR_BAD_STATE;
-    auto guest = kernel_.engine().CreateThread(kernel_, process_->aspace().range(), this);
+    auto guest = process_->MakeGuestThread(*this);
     if (!guest.ok()) return ToZxStatus(guest.status());
     guest_ = *std::move(guest);
     // The new thread may end before this returns: Ended() then waits for the lock.
@@ -36,6 +36,15 @@ zx_status_t ThreadDispatcher::Start(const platform::GuestStart& start) {
   announcing_ = false;
   announced_.SignalAll();
   return ZX_OK;
+}
+
+void ThreadDispatcher::Adopt(std::unique_ptr<platform::GuestThread> guest) {
+  {
+    absl::MutexLock lock(&mutex_);
+    guest_ = std::move(guest);
+    state_ = ZX_THREAD_STATE_RUNNING;
+  }
+  UpdateSignals(0, ZX_THREAD_RUNNING);
 }
 
 void ThreadDispatcher::Kill() {

@@ -39,6 +39,8 @@ class ThreadDispatcher : public Dispatcher {
 
   // BAD_STATE: started before, or killed. NO_MEMORY: the host gives no thread.
   zx_status_t Start(const platform::GuestStart& start) ABSL_LOCKS_EXCLUDED(mutex_);
+  // For a thread that runs already, and was never started: `guest` stands for it.
+  void Adopt(std::unique_ptr<platform::GuestThread> guest) ABSL_LOCKS_EXCLUDED(mutex_);
   // It stops waiting, leaves guest code and ends; one that never ran is dead at once. Without effect once it has ended.
   // Doesn't wait.
   void Kill() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -34,8 +34,8 @@ absl::Status VdsoVmo::Init(KoidAllocator& koids, mm::FrameAllocator& frames, con
   filled.physmem = constants.physmem_bytes;
   filled.ticks_per_second = 1'000'000'000;
   filled.num_cpus = std::max(1u, std::thread::hardware_concurrency());
-  filled.dcache_line_size = 64;
-  std::strncpy(filled.version, "zirconia 0.1.0", sizeof(filled.version) - 1);
+  filled.dcache_line_size = ZIRCONIA_DCACHE_LINE_SIZE;
+  std::strncpy(filled.version, ZIRCONIA_VERSION_STRING, sizeof(filled.version) - 1);
   const auto at = image_->FindSymbol("zirconia_vdso_constants");
   if (!at.has_value() || *at + sizeof(filled) > size_) return absl::InternalError("the vDSO image lacks its constants");
   std::memcpy(&content[*at], &filled, sizeof(filled));

@@ -30,6 +30,8 @@ class VdsoVmo {
   static constexpr zx_rights_t kRights =
       ZX_RIGHTS_BASIC | ZX_RIGHT_READ | ZX_RIGHT_EXECUTE | ZX_RIGHT_MAP | ZX_RIGHT_GET_PROPERTY;
 
+  bool Is(const mm::VmObject& vmo) const { return vmo_ != nullptr && vmo_->vmo().get() == &vmo; }
+
   // The part that holds code; the only part that may be mapped executable, and only as a whole.
   uint64_t code_offset() const { return code_offset_; }
   uint64_t code_size() const { return code_size_; }

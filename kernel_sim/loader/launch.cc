@@ -1,6 +1,5 @@
 #include "kernel_sim/loader/launch.h"
 
-#include <spdlog/spdlog.h>
 #include <zircon/processargs.h>
 #include <zircon/syscalls/object.h>
 
@@ -181,6 +180,7 @@ absl::StatusOr<LaunchedProgram> LaunchProgram(Kernel& kernel, absl::Span<const s
     if (absl::Status s = MapSegment(kernel, **region, segment, image->page_begin(), file, options.name); !s.ok())
       return s;
   }
+  if (absl::Status s = kernel.EnsureVdso(); !s.ok()) return s;
   const auto vdso_base = kernel.vdso().MapInto(*process);
   if (!vdso_base.ok()) return WithContext(vdso_base.status(), "mapping the vDSO");
   const auto stack = MakeStack(kernel, *process, image->stack_size().value_or(options.stack_size));
@@ -216,9 +216,9 @@ absl::StatusOr<LaunchedProgram> LaunchProgram(Kernel& kernel, absl::Span<const s
   start.sp = mm::VirtAddr(stack->pointer);
   start.arg2 = *vdso_base;
   LaunchedProgram launched{process, *std::move(image), bias};
-  spdlog::debug("program '{}' loaded at {:#x} (linked for {:#x}), entry {:#x}, stack pointer {:#x}, vDSO at {:#x}",
-                options.name, launched.image.page_begin() + bias, launched.image.page_begin(), start.pc.value(),
-                start.sp.value(), *vdso_base);
+  kernel.Log("program '%s' loaded at %#x (linked for %#x), entry %#x, stack pointer %#x, vDSO at %#x", options.name,
+             launched.image.page_begin() + bias, launched.image.page_begin(), start.pc.value(), start.sp.value(),
+             *vdso_base);
   if (options.before_start) options.before_start(launched);
   if (const zx_status_t s = process->Start(*thread, start, std::move(theirs_handle)); s != ZX_OK) {
     return FromZx(s, "starting its first thread");

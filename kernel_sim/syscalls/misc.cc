@@ -46,7 +46,7 @@ zx_status_t futex_wait(const Caller& caller, UserPtr<const zx_futex_t> value, zx
 
 zx_status_t futex_wake(const Caller& caller, UserPtr<const zx_futex_t> value, uint32_t count) {
   if ((value.address() & (sizeof(zx_futex_t) - 1)) != 0) return ZX_ERR_INVALID_ARGS;
-  if (!caller.process.aspace().range().Contains(mm::VirtAddr(value.address()))) return ZX_ERR_INVALID_ARGS;
+  if (!caller.process.IsUserAddress(value.address())) return ZX_ERR_INVALID_ARGS;
   caller.kernel.futexes().Wake(caller.process.koid(), value.address(), count);
   return ZX_OK;
 }

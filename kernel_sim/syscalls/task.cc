@@ -6,15 +6,6 @@
 #include "kernel_sim/syscalls/caller.h"
 
 namespace zirconia::kernel {
-namespace {
-
-// Whether guest code can start there.
-bool IsUserAddress(const ProcessDispatcher& process, zx_vaddr_t address) {
-  return process.aspace().range().Contains(mm::VirtAddr(address));
-}
-
-}  // namespace
-
 namespace sys {
 
 zx_status_t process_create(const Caller& caller, zx_handle_t job_handle, UserPtr<const char> user_name,
@@ -52,7 +43,7 @@ zx_status_t process_start(const Caller& caller, zx_handle_t handle, zx_handle_t 
     if (!argument) return ZX_ERR_BAD_HANDLE;
     if (!argument.has(ZX_RIGHT_TRANSFER)) return ZX_ERR_ACCESS_DENIED;
   }
-  if (entry != 0 && !IsUserAddress(*process, entry)) return ZX_ERR_INVALID_ARGS;
+  if (entry != 0 && !process->IsUserAddress(entry)) return ZX_ERR_INVALID_ARGS;
   return process->Start(*thread, {mm::VirtAddr(entry), mm::VirtAddr(stack), 0, arg2}, std::move(argument));
 }
 
@@ -139,7 +130,7 @@ zx_status_t thread_start(const Caller& caller, zx_handle_t handle, zx_vaddr_t en
                          uintptr_t arg2) {
   std::shared_ptr<ThreadDispatcher> thread;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_MANAGE_THREAD, &thread); s != ZX_OK) return s;
-  if (entry != 0 && !IsUserAddress(thread->process(), entry)) return ZX_ERR_INVALID_ARGS;
+  if (entry != 0 && !thread->process().IsUserAddress(entry)) return ZX_ERR_INVALID_ARGS;
   return thread->process().StartThread(*thread, {mm::VirtAddr(entry), mm::VirtAddr(stack), arg1, arg2});
 }
 

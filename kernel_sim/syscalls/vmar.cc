@@ -68,7 +68,7 @@ zx_status_t CheckVdsoMapping(const Caller& caller, const ProcessDispatcher* targ
                              zx_vm_option_t options, uint64_t offset, uint64_t size, bool* is_code) {
   *is_code = false;
   const VdsoVmo& vdso = caller.kernel.vdso();
-  if (vmo.vmo() != vdso.vmo()->vmo() || (options & ZX_VM_PERM_EXECUTE) == 0) return ZX_OK;
+  if (!vdso.Is(*vmo.vmo()) || (options & ZX_VM_PERM_EXECUTE) == 0) return ZX_OK;
   if (target == nullptr || offset != vdso.code_offset() || size != vdso.code_size() ||
       (options & ZX_VM_PERM_WRITE) != 0) {
     return ZX_ERR_ACCESS_DENIED;
@@ -157,7 +157,7 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
   request.protection = ProtectionFrom(options);
   request.max_protection = is_vdso_code ? request.protection : ProtectionFromRights(vmo_rights);
   // The vDSO's code may become executable only by the way above.
-  if (vmo->vmo() == caller.kernel.vdso().vmo()->vmo() && !is_vdso_code) {
+  if (caller.kernel.vdso().Is(*vmo->vmo()) && !is_vdso_code) {
     request.max_protection = mm::Protection(request.max_protection.read(), false, false);
   }
   request.populate = (options & ZX_VM_MAP_RANGE) != 0;

@@ -12,6 +12,9 @@
 
 #include <stdint.h>
 
+#define ZIRCONIA_VERSION_STRING "zirconia 0.1.0"
+#define ZIRCONIA_DCACHE_LINE_SIZE 64
+
 struct zirconia_vdso_constants {
   /* Where system calls jump to (platform/guest_engine.h); 0: they use the syscall instruction. */
   uint64_t syscall_entry;

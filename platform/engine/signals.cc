@@ -11,6 +11,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "platform/engine/context.h"
+#include "platform/engine/host_faults.h"
 #include "platform/engine/safe_copy.h"
 #include "platform/engine/traps.h"
 
@@ -87,6 +88,12 @@ void InstallSignalHandler(int signal) {
   SetOurAction(signal);
 }
 
+// Held while handlers are put in place.
+absl::Mutex& InstallMutex() {
+  static absl::Mutex& mutex = *new absl::Mutex;
+  return mutex;
+}
+
 // Ends the process as the signal would have ended it without any handler, once the caller has returned to what was
 // interrupted: a fault then happens again, and gives the debugger and the core file the state that they want.
 void DieByDefault(int signal, const siginfo_t& info) {
@@ -156,8 +163,7 @@ SignalMask SetSignalMask(SignalMask mask) {
 }
 
 void InstallSignalHandlers() {
-  static absl::Mutex& mutex = *new absl::Mutex;
-  absl::MutexLock lock(&mutex);
+  absl::MutexLock lock(&InstallMutex());
   for (const int signal : kTrapSignals) InstallSignalHandler(signal);
   InstallSignalHandler(kInterruptSignal);
 }
@@ -166,6 +172,7 @@ void InstallSignalHandlers() {
 extern "C" void zirconia_engine_on_signal(int signal, siginfo_t* info, ucontext_t* context, TrapFrame* trap) {
   const bool in_guest = trap->context != nullptr && trap->context->in_guest.load(std::memory_order_relaxed) != 0;
   if (in_guest && (signal == kInterruptSignal || info->si_code > 0)) return AnswerTrap(signal, *info, *context, *trap);
+  if (AnswerHostFault(signal, *info, *context)) return;
   if (RecoverSafeCopy(signal, *context)) return;
   if (in_guest) {
     // Sent by somebody: no trap, so the handler before us runs in the host's name and guest code goes on.
@@ -179,6 +186,11 @@ extern "C" void zirconia_engine_on_signal(int signal, siginfo_t* info, ucontext_
 
 namespace zirconia::platform {
 
-void EnableSafeCopy() { engine::InstallSignalHandlers(); }
+void InstallFaultHandlers() {
+  absl::MutexLock lock(&engine::InstallMutex());
+  for (const int signal : {SIGSEGV, SIGBUS}) engine::InstallSignalHandler(signal);
+}
+
+void EnableSafeCopy() { InstallFaultHandlers(); }
 
 }  // namespace zirconia::platform

@@ -2,6 +2,9 @@
 #ifndef ZIRCONIA_PLATFORM_ENGINE_SIGNALS_H_
 #define ZIRCONIA_PLATFORM_ENGINE_SIGNALS_H_
 
+#include <signal.h>
+#include <ucontext.h>
+
 #include <cstdint>
 
 namespace zirconia::platform::engine {
@@ -24,6 +27,10 @@ SignalMask SetSignalMask(SignalMask mask);
 // Installs the engine's handlers where they aren't in place; what was there is called for signals that are neither a
 // guest's nor recovered from. Any number of times: others (test frameworks) exchange handlers too. Thread-safe.
 void InstallSignalHandlers();
+
+// A fault of a thread that isn't a guest's, or of one in host code: whether a HostFaultRange has answered it
+// (host_faults.h).
+bool AnswerHostFault(int signal, const siginfo_t& info, const ucontext_t& context);
 
 }  // namespace zirconia::platform::engine
 

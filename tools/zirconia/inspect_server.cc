@@ -126,7 +126,7 @@ std::string Vmos(const std::vector<Process>& processes, bool as_json) {
 
 std::string Summary(kernel::Kernel& kernel, const std::vector<Process>& processes, bool as_json) {
   const mm::FrameAllocator::Stats frames = kernel.frames().stats();
-  const platform::BackingFile& file = kernel.machine().file();
+  const platform::BackingFile& file = *kernel.machine().file();
   json all = {{"memory",
                {{"size", file.size().bytes().value()},
                 {"used", frames.used.bytes().value()},
@@ -162,7 +162,7 @@ absl::Status ForEachPiece(kernel::Kernel& kernel, const json& request,
   }
   const auto process = ProcessOf(kernel, request);
   if (!process.ok()) return process.status();
-  const std::byte* const memory = kernel.machine().file().data(mm::FrameNumber(0));
+  const std::byte* const memory = kernel.machine().file()->data(mm::FrameNumber(0));
   for (uint64_t done = 0; done < *length;) {
     const mm::VirtAddr at(*address + done);
     const auto piece = (*process)->aspace().PinIgnoringProtection(at, mm::ByteSize(*length - done), mm::Access::kRead);
@@ -190,7 +190,7 @@ absl::StatusOr<platform::MemoryReply> Translate(kernel::Kernel& kernel, const js
 
 absl::StatusOr<platform::MemoryReply> Read(kernel::Kernel& kernel, const json& request) {
   platform::MemoryReply reply;
-  const platform::BackingFile& file = kernel.machine().file();
+  const platform::BackingFile& file = *kernel.machine().file();
   const absl::Status s = ForEachPiece(kernel, request, [&](std::optional<uint64_t> offset, uint64_t length) {
     const size_t at = reply.body.size();
     reply.body.resize(at + length);
@@ -221,7 +221,7 @@ absl::StatusOr<platform::MemoryReply> Export(kernel::Kernel& kernel, const json&
   }
   const uint64_t size = vmo.size().value();
   auto copy = platform::MakeSealedCopy(
-      kernel.machine().file().host(), absl::StrCat("zirconia-vmo-", *koid), size, [&](platform::CopyWriter write) {
+      kernel.machine().file()->host(), absl::StrCat("zirconia-vmo-", *koid), size, [&](platform::CopyWriter write) {
         for (uint64_t done = 0; done < size;) {
           const auto piece = vmo.Pin(mm::ByteSize(done), mm::ByteSize(size - done), mm::Access::kRead);
           if (absl::IsOutOfRange(piece.status())) break;  // it shrank meanwhile: the rest is zeros
@@ -265,7 +265,7 @@ absl::StatusOr<std::unique_ptr<platform::MemoryServer>> ServeInspectors(kernel::
   options.path = path;
   options.most = platform::MemoryAccess::kRead;
   options.handler = [&kernel](std::string_view request) { return Answer(kernel, request); };
-  return platform::MemoryServer::Create(kernel.machine().file(), std::move(options));
+  return platform::MemoryServer::Create(*kernel.machine().file(), std::move(options));
 }
 
 }  // namespace zirconia::cli

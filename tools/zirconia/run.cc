@@ -227,6 +227,11 @@ int Run(const RunOptions& options) {
   if (options.host_mappings != 0) kernel_options.machine.host_mappings = options.host_mappings;
   kernel_options.machine.backing = *backing;
   kernel_options.console = WriteStdout;
+  if (spdlog::should_log(spdlog::level::debug)) {
+    kernel_options.log = [](absl::string_view line) {
+      spdlog::debug("{}", fmt::string_view(line.data(), line.size()));
+    };
+  }
   if (options.trace) kernel_options.tracer = &tracer;
   kernel_options.on_crash = [&](const kernel::CrashReport& report) {
     Say(absl::StrCat("zirconia: ", kernel::FormatCrashReport(report, [&](uint64_t address) {

@@ -1,0 +1,60 @@
+#include "kernel_sim/library/program_memory.h"
+
+#include <algorithm>
+#include <array>
+
+#include "platform/engine/safe_copy.h"
+
+namespace zirconia::kernel {
+namespace {
+
+zx_status_t Copied(bool ok) { return ok ? ZX_OK : ZX_ERR_INVALID_ARGS; }
+
+std::byte* Pointer(uint64_t address) { return reinterpret_cast<std::byte*>(address); }
+
+}  // namespace
+
+template <typename Mapped, typename Own>
+zx_status_t ProgramMemory::ForEachPart(uint64_t address, size_t size, Mapped mapped, Own own) {
+  if (address + size < address) return ZX_ERR_INVALID_ARGS;
+  const mm::VirtRange buffer{mm::VirtAddr(address), mm::ByteSize(size)};
+  if (!buffer.Overlaps(simulated_)) [[likely]]
+    return own(address, 0, size);
+  const mm::VirtRange inside = buffer.Intersect(simulated_);
+  const size_t before = (inside.base - buffer.base).value();
+  const size_t after = (buffer.end() - inside.end()).value();
+  zx_status_t status = own(address, 0, before);
+  if (status == ZX_OK) status = mapped(inside.base.value(), before, inside.size.value());
+  if (status == ZX_OK) status = own(inside.end().value(), size - after, after);
+  return status;
+}
+
+zx_status_t ProgramMemory::CopyIn(void* to, uint64_t from, size_t size) {
+  auto* const out = static_cast<std::byte*>(to);
+  return ForEachPart(
+      from, size, [&](uint64_t a, size_t at, size_t n) { return mapped_.CopyIn(out + at, a, n); },
+      [&](uint64_t a, size_t at, size_t n) { return Copied(n == 0 || platform::SafeCopy(out + at, Pointer(a), n)); });
+}
+
+zx_status_t ProgramMemory::CopyOut(uint64_t to, const void* from, size_t size) {
+  const auto* const in = static_cast<const std::byte*>(from);
+  return ForEachPart(
+      to, size, [&](uint64_t a, size_t at, size_t n) { return mapped_.CopyOut(a, in + at, n); },
+      [&](uint64_t a, size_t at, size_t n) { return Copied(n == 0 || platform::SafeCopy(Pointer(a), in + at, n)); });
+}
+
+zx_status_t ProgramMemory::FillZero(uint64_t to, size_t size) {
+  static constexpr std::array<std::byte, 4096> kZeros{};
+  return ForEachPart(
+      to, size, [&](uint64_t a, size_t, size_t n) { return mapped_.FillZero(a, n); },
+      [&](uint64_t a, size_t, size_t n) {
+        for (size_t done = 0; done < n; done += kZeros.size()) {
+          if (!platform::SafeCopy(Pointer(a + done), kZeros.data(), std::min(kZeros.size(), n - done))) {
+            return ZX_ERR_INVALID_ARGS;
+          }
+        }
+        return ZX_OK;
+      });
+}
+
+}  // namespace zirconia::kernel
