@@ -142,7 +142,48 @@ void Kernel::EmptyGraveyard() {
 
 absl::Status Kernel::AnswerFault(ProcessDispatcher& process, mm::VirtAddr address, mm::Access access) {
   counters_.faults.fetch_add(1, std::memory_order_relaxed);
-  return process.aspace().HandleFault(address, access);
+  if (!has_resident_spaces_.load(std::memory_order_relaxed)) return process.aspace().HandleFault(address, access);
+  platform::TakenOut taken_out(/*may_allocate=*/false);
+  absl::Status answer = process.aspace().HandleFault(address, access);
+  if (!taken_out.empty()) ShowAgain(taken_out);
+  return answer;
+}
+
+void Kernel::AddResidentSpace(const std::shared_ptr<GuestSpace>& space) {
+  absl::MutexLock lock(&resident_mutex_);
+  std::erase_if(resident_spaces_, [](const std::weak_ptr<GuestSpace>& weak) { return weak.expired(); });
+  resident_spaces_.push_back(space);
+  has_resident_spaces_ = true;
+}
+
+absl::InlinedVector<std::shared_ptr<GuestSpace>, 4> Kernel::ResidentSpaces() {
+  absl::InlinedVector<std::shared_ptr<GuestSpace>, 4> spaces;
+  absl::MutexLock lock(&resident_mutex_);
+  for (const std::weak_ptr<GuestSpace>& weak : resident_spaces_) {
+    if (auto space = weak.lock()) spaces.push_back(std::move(space));
+  }
+  return spaces;
+}
+
+void Kernel::ShowAgain(platform::TakenOut& taken_out) {
+  const auto spaces = ResidentSpaces();
+  // Showing may take out something else: at most as often as there are operations of other threads.
+  while (!taken_out.empty()) {
+    for (const platform::TakenOut::Range& taken : taken_out.Take()) {
+      for (const auto& space : spaces) {
+        if (&space->table() == taken.table) space->Show(taken.range);
+      }
+    }
+  }
+}
+
+void Kernel::ShowGrown(const mm::VmObject& vmo) {
+  if (!has_resident_spaces_ || vmo.mapping_count() == 0) return;
+  for (const auto& space : ResidentSpaces()) {
+    for (const mm::RegionInfo& region : space->aspace()->Regions()) {
+      if (region.vmo.get() == &vmo) space->Show(region.range);
+    }
+  }
 }
 
 uint64_t Kernel::Call(ThreadDispatcher& thread, uint64_t number, const std::array<uint64_t, 8>& words) {
@@ -150,7 +191,14 @@ uint64_t Kernel::Call(ThreadDispatcher& thread, uint64_t number, const std::arra
   const Caller caller{*this, thread.process(), thread, thread.process().user_memory()};
   if (options_.tracer != nullptr) [[unlikely]]
     options_.tracer->Enter(caller, number, words);
-  const uint64_t result = DispatchSyscall(caller, number, words);
+  uint64_t result = 0;
+  if (has_resident_spaces_.load(std::memory_order_relaxed)) {
+    platform::TakenOut taken_out(/*may_allocate=*/true);
+    result = DispatchSyscall(caller, number, words);
+    if (!taken_out.empty()) ShowAgain(taken_out);
+  } else {
+    result = DispatchSyscall(caller, number, words);
+  }
   if (options_.tracer != nullptr) [[unlikely]]
     options_.tracer->Leave(caller, number, words, result);
   return result;

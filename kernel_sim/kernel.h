@@ -11,6 +11,7 @@
 
 #include "absl/base/call_once.h"
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -24,6 +25,7 @@
 #include "kernel_sim/vdso_vmo.h"
 #include "kernel_sim/vmo.h"
 #include "platform/guest_events.h"
+#include "platform/taken_out.h"
 
 namespace zirconia::kernel {
 
@@ -101,6 +103,11 @@ class Kernel : public platform::GuestEvents {
     if (options_.log) options_.log(absl::StrFormat(format, args...));
   }
 
+  // From now on, system calls and faults show again what they took out of this space.
+  void AddResidentSpace(const std::shared_ptr<GuestSpace>& space) ABSL_LOCKS_EXCLUDED(resident_mutex_);
+  // Makes the addresses at which resident spaces map a VMO readable where it has grown.
+  void ShowGrown(const mm::VmObject& vmo) ABSL_LOCKS_EXCLUDED(resident_mutex_);
+
   // Called by a process that has ended, before its address space goes.
   void ReportExit(ProcessDispatcher& process) {
     if (options_.on_exit) options_.on_exit(process);
@@ -126,6 +133,10 @@ class Kernel : public platform::GuestEvents {
  private:
   Kernel(Options options, std::unique_ptr<Machine> machine);
 
+  // The resident spaces that still exist.
+  absl::InlinedVector<std::shared_ptr<GuestSpace>, 4> ResidentSpaces() ABSL_LOCKS_EXCLUDED(resident_mutex_);
+  void ShowAgain(platform::TakenOut& taken_out) ABSL_LOCKS_EXCLUDED(resident_mutex_);
+
   Options options_;
   KoidAllocator koids_;
   std::unique_ptr<Machine> machine_;
@@ -137,6 +148,9 @@ class Kernel : public platform::GuestEvents {
   std::shared_ptr<JobDispatcher> root_job_;
   ResourceRegistry resources_;
   std::shared_ptr<ResourceDispatcher> root_resource_;
+  std::atomic<bool> has_resident_spaces_{false};
+  absl::Mutex resident_mutex_;
+  std::vector<std::weak_ptr<GuestSpace>> resident_spaces_ ABSL_GUARDED_BY(resident_mutex_);
   absl::Mutex console_mutex_;
   absl::Mutex graveyard_mutex_;
   std::vector<std::unique_ptr<platform::GuestThread>> graveyard_ ABSL_GUARDED_BY(graveyard_mutex_);

@@ -44,7 +44,7 @@ class HostSpace final : private WindowHolder, public GuestSpace {
   HostSpace(WindowHolder holder, platform::HostPageTable::Options table, mm::AddressSpace::Options options)
       : WindowHolder(std::move(holder)),
         GuestSpace(std::make_unique<platform::HostPageTable>(*window, *host_side->file, host_side->budget, table),
-                   window->range(), options) {}
+                   window->range(), options, table.resident) {}
 };
 
 class HostMachine final : public Machine {
@@ -66,15 +66,23 @@ class HostMachine final : public Machine {
   platform::BackingFile* file() override { return host_side_->file.get(); }
 
   absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) override {
-    auto window = needed.has_value() ? platform::Window::CreateLow(host_side_->host, *needed)
-                                     : platform::Window::Create(host_side_->host);
+    return CreateIn(needed.has_value() ? platform::Window::CreateLow(host_side_->host, *needed)
+                                       : platform::Window::Create(host_side_->host),
+                    /*resident=*/false);
+  }
+  absl::StatusOr<std::shared_ptr<GuestSpace>> CreateResidentSpace() override {
+    return CreateIn(platform::Window::Create(host_side_->host), /*resident=*/true);
+  }
+  absl::StatusOr<std::shared_ptr<GuestSpace>> CreateIn(absl::StatusOr<std::unique_ptr<platform::Window>> window,
+                                                       bool resident) {
     if (!window.ok()) return window.status();
     platform::HostPageTable::Options table;
+    table.resident = resident;
     table.populate = options_.populate;
     table.remap = remap();
     mm::AddressSpace::Options space;
     space.layout_seed = options_.layout_seed;
-    space.realize = options_.realize;
+    space.realize = resident ? mm::AddressSpace::Realize::kOnMap : options_.realize;
     return std::make_shared<HostSpace>(WindowHolder{host_side_, *std::move(window)}, table, space);
   }
 

@@ -58,6 +58,8 @@ class Machine {
   // An empty address space: wherever the host has room, or, for a program linked at fixed low addresses, one that holds
   // `needed` (there can be one such at a time).
   virtual absl::StatusOr<std::shared_ptr<GuestSpace>> CreateSpace(std::optional<mm::VirtRange> needed) = 0;
+  // One for a program of the host library: where memory is mapped, it is shown at once (GuestSpace::resident).
+  virtual absl::StatusOr<std::shared_ptr<GuestSpace>> CreateResidentSpace() { return CreateSpace(std::nullopt); }
 
   // What the host was asked for so far: (name of the call, how often), those that happened only.
   virtual std::vector<std::pair<std::string, uint64_t>> HostCalls() const = 0;

@@ -18,12 +18,25 @@ class GuestSpace {
   virtual ~GuestSpace() = default;
   const std::shared_ptr<mm::AddressSpace>& aspace() const { return aspace_; }
   mm::PageTable& table() const { return *table_; }
+  // Whether its memory may be given to the host's own system calls: those fail where a touch would fault.
+  bool resident() const { return resident_; }
+
+  // Shows a part of one mapping, or of alike neighbours, in the page table, as far as that costs no memory: committed
+  // pages and zeros. In a space that isn't resident, does nothing: touches do it. Stops at the first address that can't
+  // be read.
+  void Show(mm::VirtRange range) const {
+    if (resident_) ShowResident(range);
+  }
 
  protected:
-  GuestSpace(std::unique_ptr<mm::PageTable> table, mm::VirtRange range, mm::AddressSpace::Options options)
-      : table_(std::move(table)), aspace_(mm::AddressSpace::Create(range, *table_, options)) {}
+  GuestSpace(std::unique_ptr<mm::PageTable> table, mm::VirtRange range, mm::AddressSpace::Options options,
+             bool resident = false)
+      : resident_(resident), table_(std::move(table)), aspace_(mm::AddressSpace::Create(range, *table_, options)) {}
 
  private:
+  void ShowResident(mm::VirtRange range) const;
+
+  const bool resident_;
   const std::unique_ptr<mm::PageTable> table_;
   const std::shared_ptr<mm::AddressSpace> aspace_;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/time/clock.h"
+#include "platform/taken_out.h"
 
 namespace zirconia::platform {
 
@@ -96,6 +97,10 @@ void HostPageTable::Commit(absl::Span<const PageTableEdit> edits, Reservation re
   for (const PageTableEdit& edit : edits) {
     if (edit.range.empty()) continue;
     translations_.Apply(edit, /*realized=*/false, effects != nullptr ? &done : nullptr);
+    // A change to writable takes zeros out.
+    const bool takes_out = edit.kind == PageTableEdit::Kind::kUnmap ||
+                           (edit.kind == PageTableEdit::Kind::kProtect && edit.protection.write());
+    if (options_.resident && takes_out) TakenOut::Note(*this, edit.range);
     dirty.push_back(edit.range);
   }
   for (Translation& t : done.removed) t.realized = IsRealized(t);

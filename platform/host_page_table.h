@@ -50,6 +50,9 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
     // Fill the host's own page tables for what `Realize` was asked for and mapped: in bulk that costs less than a host
     // page fault for each page on its first touch, but is wasted where pages aren't touched.
     bool populate = false;
+    // Memory that the host's own system calls may be given: it isn't evicted as long as there is anything else to
+    // evict, and what is taken out of the table is told (TakenOut).
+    bool resident = false;
     // How what is mapped is replaced.
     RemapStrategy remap = RemapStrategy::kDirect;
   };
@@ -108,6 +111,7 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
   void ReleaseReservation(uint64_t units) override { budget_.Release(units); }
   uint64_t EvictHostMappings(uint64_t wanted) override ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t host_mapping_count() const override { return published_count_.load(std::memory_order_relaxed); }
+  bool evicted_last() const override { return options_.resident; }
 
   void PlanRange(mm::VirtRange range, Plan& plan) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PlanRevoke(mm::VirtRange untranslated, Plan& plan) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

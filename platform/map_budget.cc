@@ -26,8 +26,10 @@ bool MapBudget::MakeRoom(uint64_t n) {
   const uint64_t wanted = std::max(n, std::min<uint64_t>(limit_ / 16, 256));
   absl::MutexLock lock(&mutex_);
   std::vector<Client*> by_size = clients_;
-  std::sort(by_size.begin(), by_size.end(),
-            [](const Client* a, const Client* b) { return a->host_mapping_count() > b->host_mapping_count(); });
+  std::sort(by_size.begin(), by_size.end(), [](const Client* a, const Client* b) {
+    if (a->evicted_last() != b->evicted_last()) return b->evicted_last();
+    return a->host_mapping_count() > b->host_mapping_count();
+  });
   for (Client* const client : by_size) {
     if (client->EvictHostMappings(wanted) > 0) return true;
   }

@@ -27,6 +27,8 @@ class MapBudget {
     virtual uint64_t EvictHostMappings(uint64_t wanted) = 0;
     // How many there are now; an estimate is enough. Takes no lock.
     virtual uint64_t host_mapping_count() const = 0;
+    // Whether others are asked first.
+    virtual bool evicted_last() const { return false; }
 
    protected:
     ~Client() = default;

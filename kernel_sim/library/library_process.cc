@@ -32,11 +32,12 @@ LibraryProcess::LibraryProcess(Kernel& kernel, std::shared_ptr<JobDispatcher> jo
 
 zx_status_t LibraryProcess::Create(Kernel& kernel, absl::string_view name, Ending ending,
                                    std::shared_ptr<LibraryProcess>* out, std::string* why) {
-  auto space = kernel.machine().CreateSpace(std::nullopt);
+  auto space = kernel.machine().CreateResidentSpace();
   if (!space.ok()) {
     if (why != nullptr) *why = std::string(space.status().message());
     return ToZxStatus(space.status());
   }
+  if ((*space)->resident()) kernel.AddResidentSpace(*space);
   const auto& job = kernel.root_job();
   auto process = std::make_shared<LibraryProcess>(kernel, job, *std::move(space), ending);
   process->set_name(name);

@@ -173,6 +173,7 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
     vmar->region().Unmap({*mapped, *rounded}).IgnoreError();
     return s;
   }
+  vmar->space()->Show({*mapped, *rounded});
   return ZX_OK;
 }
 
@@ -192,7 +193,10 @@ zx_status_t vmar_protect(const Caller& caller, zx_handle_t handle, zx_vm_option_
   if ((options & ~kPermissions) != 0 || !PermissionsAreValid(options)) return ZX_ERR_INVALID_ARGS;
   const auto rounded = mm::ByteSize(size).RoundUpToPage();
   if (size == 0 || !rounded.has_value()) return ZX_ERR_INVALID_ARGS;
-  return ToZxStatus(vmar->region().Protect({mm::VirtAddr(address), *rounded}, ProtectionFrom(options)));
+  const mm::VirtRange range{mm::VirtAddr(address), *rounded};
+  const zx_status_t status = ToZxStatus(vmar->region().Protect(range, ProtectionFrom(options)));
+  if (status == ZX_OK) vmar->space()->Show(range);
+  return status;
 }
 
 zx_status_t vmar_destroy(const Caller& caller, zx_handle_t handle) {

@@ -65,7 +65,9 @@ zx_status_t vmo_get_size(const Caller& caller, zx_handle_t handle, UserPtr<uint6
 zx_status_t vmo_set_size(const Caller& caller, zx_handle_t handle, uint64_t size) {
   std::shared_ptr<VmoDispatcher> vmo;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &vmo); s != ZX_OK) return s;
-  return vmo->Resize(size);
+  const zx_status_t status = vmo->Resize(size);
+  if (status == ZX_OK) caller.kernel.ShowGrown(*vmo->vmo());
+  return status;
 }
 
 zx_status_t vmo_op_range(const Caller& caller, zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size,
