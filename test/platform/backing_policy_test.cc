@@ -375,10 +375,13 @@ TEST_CASE(
   const test::ScratchDirectory directory;
   const int code = test::InChild([&] {
     if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
+    // Its layers lie on two file systems: on one, the numbers are the same.
     const std::string top = directory.path();
-    if (mount("scratch", top.c_str(), "tmpfs", 0, "") != 0) return 77;
-    for (const char* name : {"/lower", "/upper", "/work", "/merged"}) mkdir((top + name).c_str(), 0700);
-    const std::string options = "lowerdir=" + top + "/lower,upperdir=" + top + "/upper,workdir=" + top + "/work";
+    for (const char* name : {"/lower", "/upper", "/merged"}) mkdir((top + name).c_str(), 0700);
+    if (mount("scratch", (top + "/upper").c_str(), "tmpfs", 0, "") != 0) return 77;
+    for (const char* name : {"/upper/files", "/upper/work"}) mkdir((top + name).c_str(), 0700);
+    const std::string options =
+        "lowerdir=" + top + "/lower,upperdir=" + top + "/upper/files,workdir=" + top + "/upper/work";
     if (mount("scratch", (top + "/merged").c_str(), "overlay", 0, options.c_str()) != 0) return 77;
     LinuxHost host;
     const auto file = BackingFile::Create(host, Wanted("unlinked:" + top + "/merged"));
