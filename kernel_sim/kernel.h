@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "kernel_sim/bti.h"
 #include "kernel_sim/crash_report.h"
 #include "kernel_sim/dispatcher.h"
 #include "kernel_sim/futex.h"
@@ -29,6 +30,7 @@
 
 namespace zirconia::kernel {
 
+class PagerMemory;
 class Tracer;
 
 // One simulated kernel on one machine. Several in one process don't know of each other. Thread-safe.
@@ -48,6 +50,11 @@ class Kernel : public platform::GuestEvents {
     std::function<void(absl::string_view)> log;
     // Whether the vDSO is made with the kernel, or when `EnsureVdso` asks for it.
     bool vdso_at_once = true;
+    // The memory side of pager-backed VMOs; null: zx_pager_create_vmo is NOT_SUPPORTED. Must outlive the kernel.
+    PagerMemory* pager_memory = nullptr;
+    // After how long a thread that waits for a pager is said to be waiting, each time (kernel.userpager.overtime_*);
+    // 0: never.
+    zx_duration_t pager_overtime = ZX_SEC(20);
   };
   struct Counters {
     std::atomic<uint64_t> faults{0};              // guest page faults that came up
@@ -72,6 +79,10 @@ class Kernel : public platform::GuestEvents {
   // Permits everything; guests get it, or a part of it, only from whoever starts them (LaunchOptions::handles).
   const std::shared_ptr<ResourceDispatcher>& root_resource() const { return root_resource_; }
   ResourceRegistry& resources() { return resources_; }
+  LostPins& lost_pins() { return lost_pins_; }
+  // Null: there are no pager-backed VMOs.
+  PagerMemory* pager_memory() const { return options_.pager_memory; }
+  zx_duration_t pager_overtime() const { return options_.pager_overtime; }
   // Empty where it wasn't made.
   const VdsoVmo& vdso() const { return vdso_; }
   // Makes the vDSO, the first time.
@@ -147,6 +158,7 @@ class Kernel : public platform::GuestEvents {
   VdsoVmo vdso_;
   std::shared_ptr<JobDispatcher> root_job_;
   ResourceRegistry resources_;
+  LostPins lost_pins_;
   std::shared_ptr<ResourceDispatcher> root_resource_;
   std::atomic<bool> has_resident_spaces_{false};
   absl::Mutex resident_mutex_;

@@ -113,6 +113,15 @@ size_t PortDispatcher::TakeBack(Origin origin, uint64_t key) {
   });
 }
 
+size_t PortDispatcher::TakeBackAll(const void* maker) {
+  absl::MutexLock lock(&mutex_);
+  return std::erase_if(packets_, [&](const Packet& p) {
+    const bool taken = p.origin.maker == maker;
+    if (taken) Account(p, /*added=*/false);
+    return taken;
+  });
+}
+
 zx_status_t PortDispatcher::WaitAsync(const std::shared_ptr<Dispatcher>& object, const void* table, zx_handle_t handle,
                                       uint64_t key, zx_signals_t signals, uint32_t options) {
   const auto wait = std::make_shared<AsyncWait>(*this, object, Origin{table, handle}, key, signals,

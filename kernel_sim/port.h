@@ -56,6 +56,8 @@ class PortDispatcher : public Dispatcher {
   bool QueueKernel(const zx_port_packet_t& packet, Origin origin) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes back the packets of this origin and key that nobody has taken yet; returns how many.
   size_t TakeBack(Origin origin, uint64_t key) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same for whatever this maker has queued.
+  size_t TakeBackAll(const void* maker) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // zx_object_wait_async, but for the checks of handles. NO_MEMORY: kMaxWaits. BAD_STATE: the port has no handles.
   zx_status_t WaitAsync(const std::shared_ptr<Dispatcher>& object, const void* table, zx_handle_t handle, uint64_t key,

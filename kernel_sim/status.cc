@@ -31,6 +31,9 @@ const char* StatusName(zx_status_t status) {
     STATUS(ZX_ERR_UNAVAILABLE)
     STATUS(ZX_ERR_ACCESS_DENIED)
     STATUS(ZX_ERR_IO)
+    STATUS(ZX_ERR_IO_DATA_INTEGRITY)
+    STATUS(ZX_ERR_FILE_BIG)
+    STATUS(ZX_ERR_NO_SPACE)
     default:
       return "ZX_ERR_?";
   }

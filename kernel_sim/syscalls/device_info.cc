@@ -1,5 +1,7 @@
-// zx_object_get_info for resources and the machine.
+// zx_object_get_info for resources, BTIs, streams and the machine.
+#include "kernel_sim/bti.h"
 #include "kernel_sim/resource.h"
+#include "kernel_sim/stream.h"
 #include "kernel_sim/syscalls/info_out.h"
 
 namespace zirconia::kernel {
@@ -14,6 +16,23 @@ zx_status_t ResourceInfo(const InfoOut& out, zx_handle_t handle) {
   info.base = resource->range().base;
   info.size = resource->range().size;
   CopyName(resource->name(), info.name);
+  return out.One(info);
+}
+
+zx_status_t BtiInfo(const InfoOut& out, zx_handle_t handle) {
+  std::shared_ptr<BtiDispatcher> bti;
+  if (const zx_status_t s = out.caller.handles().Get(handle, ZX_RIGHT_INSPECT, &bti); s != ZX_OK) return s;
+  return out.One(zx_info_bti_t{BtiDispatcher::kMinimumContiguity, BtiDispatcher::kAddressSpaceSize, bti->token_count(),
+                               bti->quarantine_count()});
+}
+
+zx_status_t StreamInfo(const InfoOut& out, zx_handle_t handle) {
+  std::shared_ptr<StreamDispatcher> stream;
+  if (const zx_status_t s = out.caller.handles().Get(handle, ZX_RIGHT_INSPECT, &stream); s != ZX_OK) return s;
+  zx_info_stream_t info{};
+  info.options = stream->options();
+  info.seek = stream->seek();
+  info.content_size = stream->content_size();
   return out.One(info);
 }
 
@@ -48,6 +67,10 @@ zx_status_t DeviceInfo(const InfoOut& out, zx_handle_t handle, uint32_t topic) {
   switch (topic) {
     case ZX_INFO_RESOURCE:
       return ResourceInfo(out, handle);
+    case ZX_INFO_BTI:
+      return BtiInfo(out, handle);
+    case ZX_INFO_STREAM:
+      return StreamInfo(out, handle);
     default:
       return MachineInfo(out, handle, topic);
   }

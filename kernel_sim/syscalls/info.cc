@@ -311,15 +311,15 @@ zx_status_t object_get_info(const Caller& caller, zx_handle_t handle, uint32_t t
       return with(
           ZX_RIGHT_ENUMERATE, [&](JobDispatcher& j) { return out.Many(Koids(j.processes())); }, job);
     case ZX_INFO_RESOURCE:
+    case ZX_INFO_BTI:
+    case ZX_INFO_STREAM:
     case ZX_INFO_CPU_STATS:
     case ZX_INFO_KMEM_STATS:
     case ZX_INFO_KMEM_STATS_EXTENDED:
     case ZX_INFO_GUEST_STATS:
       return DeviceInfo(out, handle, topic);
-    case ZX_INFO_BTI:
     case ZX_INFO_SOCKET:
     case ZX_INFO_TIMER:
-    case ZX_INFO_STREAM:
     case ZX_INFO_MSI: {
       // About objects of types that don't exist here.
       std::shared_ptr<Dispatcher> object;

@@ -5,7 +5,9 @@
 
 #include <zircon/compiler.h>
 #include <zircon/string_view.h>
+#include <zircon/syscalls/iommu.h>
 #include <zircon/syscalls/object.h>
+#include <zircon/syscalls/pager.h>
 #include <zircon/syscalls/port.h>
 #include <zircon/syscalls/resource.h>
 #include <zircon/syscalls/types.h>
@@ -98,6 +100,40 @@ zx_status_t zx_object_wait_async(zx_handle_t handle, zx_handle_t port, uint64_t 
 
 zx_status_t zx_resource_create(zx_handle_t parent_rsrc, uint32_t options, uint64_t base, size_t size, const char* name,
                                size_t name_size, zx_handle_t* resource_out);
+
+zx_status_t zx_stream_create(uint32_t options, zx_handle_t vmo, zx_off_t seek, zx_handle_t* out_stream);
+zx_status_t zx_stream_writev(zx_handle_t handle, uint32_t options, const zx_iovec_t* vector, size_t num_vector,
+                             size_t* actual);
+zx_status_t zx_stream_writev_at(zx_handle_t handle, uint32_t options, zx_off_t offset, const zx_iovec_t* vector,
+                                size_t num_vector, size_t* actual);
+zx_status_t zx_stream_readv(zx_handle_t handle, uint32_t options, zx_iovec_t* vector, size_t num_vector,
+                            size_t* actual);
+zx_status_t zx_stream_readv_at(zx_handle_t handle, uint32_t options, zx_off_t offset, zx_iovec_t* vector,
+                               size_t num_vector, size_t* actual);
+zx_status_t zx_stream_seek(zx_handle_t handle, zx_stream_seek_origin_t whence, int64_t offset, zx_off_t* out_seek);
+
+zx_status_t zx_iommu_create(zx_handle_t resource, uint32_t type, const void* desc, size_t desc_size, zx_handle_t* out);
+zx_status_t zx_bti_create(zx_handle_t iommu, uint32_t options, uint64_t bti_id, zx_handle_t* out);
+zx_status_t zx_bti_pin(zx_handle_t handle, uint32_t options, zx_handle_t vmo, uint64_t offset, uint64_t size,
+                       zx_paddr_t* addrs, size_t num_addrs, zx_handle_t* pmt);
+zx_status_t zx_bti_release_quarantine(zx_handle_t handle);
+zx_status_t zx_pmt_unpin(zx_handle_t handle);
+
+zx_status_t zx_pager_create(uint32_t options, zx_handle_t* out);
+zx_status_t zx_pager_create_vmo(zx_handle_t pager, uint32_t options, zx_handle_t port, uint64_t key, uint64_t size,
+                                zx_handle_t* out);
+zx_status_t zx_pager_detach_vmo(zx_handle_t pager, zx_handle_t vmo);
+zx_status_t zx_pager_supply_pages(zx_handle_t pager, zx_handle_t pager_vmo, uint64_t offset, uint64_t length,
+                                  zx_handle_t aux_vmo, uint64_t aux_offset);
+zx_status_t zx_pager_op_range(zx_handle_t pager, uint32_t op, zx_handle_t pager_vmo, uint64_t offset, uint64_t length,
+                              uint64_t data);
+zx_status_t zx_pager_query_dirty_ranges(zx_handle_t pager, zx_handle_t pager_vmo, uint64_t offset, uint64_t length,
+                                        void* buffer, size_t buffer_size, size_t* actual, size_t* avail);
+zx_status_t zx_pager_query_vmo_stats(zx_handle_t pager, zx_handle_t pager_vmo, uint32_t options, void* buffer,
+                                     size_t buffer_size);
+
+zx_status_t zx_vmar_unmap_handle_close_thread_exit(zx_handle_t vmar_handle, zx_vaddr_t addr, size_t size,
+                                                   zx_handle_t close_handle);
 
 // Answered by the vDSO itself.
 zx_ticks_t zx_ticks_get(void);

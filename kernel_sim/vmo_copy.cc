@@ -1,0 +1,38 @@
+#include "kernel_sim/vmo_copy.h"
+
+#include <algorithm>
+
+#include "kernel_sim/status.h"
+
+namespace zirconia::kernel {
+namespace {
+
+template <typename Copy>
+zx_status_t CopyPieces(mm::VmObject& vmo, uint64_t offset, size_t size, mm::Access access, size_t* done, Copy copy) {
+  *done = 0;
+  while (*done < size) {
+    const auto piece = vmo.Pin(mm::ByteSize(offset + *done), mm::ByteSize(size - *done), access);
+    if (!piece.ok()) return ToZxStatus(piece.status());
+    const size_t n = std::min<size_t>(piece->size.value(), size - *done);
+    if (const zx_status_t s = copy(piece->data, *done, n); s != ZX_OK) return s;
+    *done += n;
+  }
+  return ZX_OK;
+}
+
+}  // namespace
+
+zx_status_t CopyVmoOut(mm::VmObject& vmo, uint64_t offset, size_t size, UserMemory& memory, uint64_t address,
+                       size_t* done) {
+  return CopyPieces(vmo, offset, size, mm::Access::kRead, done, [&](const std::byte* data, size_t at, size_t n) {
+    return data != nullptr ? memory.CopyOut(address + at, data, n) : memory.FillZero(address + at, n);
+  });
+}
+
+zx_status_t CopyVmoIn(mm::VmObject& vmo, uint64_t offset, size_t size, UserMemory& memory, uint64_t address,
+                      size_t* done) {
+  return CopyPieces(vmo, offset, size, mm::Access::kWrite, done,
+                    [&](std::byte* data, size_t at, size_t n) { return memory.CopyIn(data, address + at, n); });
+}
+
+}  // namespace zirconia::kernel
