@@ -50,6 +50,7 @@ class StreamDispatcher : public Dispatcher {
   zx_status_t Seek(zx_stream_seek_origin_t whence, int64_t offset, uint64_t* result) ABSL_LOCKS_EXCLUDED(mutex_);
 
   uint32_t options() const { return options_; }
+  const mm::VmObject& vmo() const { return *vmo_->vmo(); }
   uint64_t seek() const ABSL_LOCKS_EXCLUDED(mutex_);
   void set_seek(uint64_t seek) ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t content_size() const { return vmo_->content_size(); }

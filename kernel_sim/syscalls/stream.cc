@@ -81,6 +81,15 @@ zx_status_t WithBuffers(const Caller& caller, uint64_t vector, size_t count, Use
   return actual.WriteIfWanted(caller.memory, done);
 }
 
+// Runs a write, after which programs see the VMO as large as it is then.
+template <typename Write>
+zx_status_t ShowingGrowth(const Caller& caller, const StreamDispatcher& stream, Write write) {
+  const mm::ByteSize before = stream.vmo().size();
+  const zx_status_t status = write();
+  if (stream.vmo().size() > before) caller.kernel.ShowGrown(stream.vmo());
+  return status;
+}
+
 }  // namespace
 
 namespace sys {
@@ -101,10 +110,11 @@ zx_status_t stream_writev(const Caller& caller, zx_handle_t handle, uint32_t opt
   std::shared_ptr<StreamDispatcher> stream;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &stream); s != ZX_OK) return s;
   if ((options & ~ZX_STREAM_APPEND) != 0) return ZX_ERR_INVALID_ARGS;
-  return WithBuffers<CopyVmoIn>(caller, vector.address(), count, actual,
-                                [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
-                                  return stream->Write((options & ZX_STREAM_APPEND) != 0, size, transfer, done);
-                                });
+  return WithBuffers<CopyVmoIn>(
+      caller, vector.address(), count, actual, [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
+        return ShowingGrowth(caller, *stream,
+                             [&] { return stream->Write((options & ZX_STREAM_APPEND) != 0, size, transfer, done); });
+      });
 }
 
 zx_status_t stream_writev_at(const Caller& caller, zx_handle_t handle, uint32_t options, zx_off_t offset,
@@ -112,10 +122,10 @@ zx_status_t stream_writev_at(const Caller& caller, zx_handle_t handle, uint32_t 
   std::shared_ptr<StreamDispatcher> stream;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &stream); s != ZX_OK) return s;
   if (options != 0) return ZX_ERR_INVALID_ARGS;
-  return WithBuffers<CopyVmoIn>(caller, vector.address(), count, actual,
-                                [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
-                                  return stream->WriteAt(offset, size, transfer, done);
-                                });
+  return WithBuffers<CopyVmoIn>(
+      caller, vector.address(), count, actual, [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
+        return ShowingGrowth(caller, *stream, [&] { return stream->WriteAt(offset, size, transfer, done); });
+      });
 }
 
 zx_status_t stream_readv(const Caller& caller, zx_handle_t handle, uint32_t options, UserPtr<zx_iovec_t> vector,

@@ -1,6 +1,8 @@
 // zx_vmar_*.
 #include "kernel_sim/vmar.h"
 
+#include <optional>
+
 #include "kernel_sim/status.h"
 #include "kernel_sim/syscalls/caller.h"
 
@@ -61,6 +63,16 @@ zx_status_t PlacementFrom(const mm::VmAddressRegion& region, zx_vm_option_t opti
     return ZX_ERR_INVALID_ARGS;
   }
   return ZX_OK;
+}
+
+// Whether mappings cover all of the range.
+bool IsMapped(const mm::AddressSpace& space, mm::VirtRange range) {
+  mm::VirtAddr covered = range.base;
+  for (const mm::RegionInfo& r : space.Regions()) {
+    if (r.is_mapping && r.range.Contains(covered)) covered = r.range.end();
+    if (covered >= range.end()) return true;
+  }
+  return false;
 }
 
 // The vDSO's code: executable only as a whole, once in a process, and not writable by anybody.
@@ -212,7 +224,7 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
   zx_rights_t rights = 0;
   if (const zx_status_t s = caller.handles().Get(handle, 0, &vmar, &rights); s != ZX_OK) return s;
   if (buffer || buffer_size != 0 || size == 0) return ZX_ERR_INVALID_ARGS;
-  mm::VmAddressRegion::RangeOp range_op{};
+  std::optional<mm::VmAddressRegion::RangeOp> range_op;
   switch (op) {
     case ZX_VMAR_OP_COMMIT:
       range_op = mm::VmAddressRegion::RangeOp::kCommit;
@@ -228,17 +240,20 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
       break;
     case ZX_VMAR_OP_DONT_NEED:
     case ZX_VMAR_OP_ALWAYS_NEED:
-      return ZX_ERR_NOT_SUPPORTED;
+      break;  // advice for pagers: nothing is done for other memory than to see that it is mapped
     default:
       return ZX_ERR_INVALID_ARGS;
   }
-  if (op != ZX_VMAR_OP_MAP_RANGE && (rights & ZX_RIGHT_WRITE) == 0) return ZX_ERR_ACCESS_DENIED;
+  const bool changes = range_op.has_value() && op != ZX_VMAR_OP_MAP_RANGE;
+  if (changes && (rights & ZX_RIGHT_WRITE) == 0) return ZX_ERR_ACCESS_DENIED;
   if (!vmar->region().alive()) return ZX_ERR_BAD_STATE;
   const auto rounded = mm::ByteSize(size).RoundUpToPage();
   if ((address & (mm::kPageSize - 1)) != 0 || !rounded.has_value()) return ZX_ERR_INVALID_ARGS;
+  if (op == ZX_VMAR_OP_DECOMMIT && !mm::ByteSize(size).IsPageAligned()) return ZX_ERR_INVALID_ARGS;
   const mm::VirtRange range{mm::VirtAddr(address), *rounded};
   if (!range.IsValid() || !vmar->region().range().Contains(range)) return ZX_ERR_OUT_OF_RANGE;
-  return ToZxStatus(vmar->region().OpRange(range_op, range));
+  if (!range_op.has_value()) return IsMapped(*vmar->space()->aspace(), range) ? ZX_OK : ZX_ERR_BAD_STATE;
+  return ToZxStatus(vmar->region().OpRange(*range_op, range));
 }
 
 }  // namespace sys

@@ -17,13 +17,14 @@ mm::PageRange Pages(uint64_t first, uint64_t count) { return {mm::PageIndex(firs
 struct SourceTest : SyscallTest {
   static constexpr uint64_t kKey = 17;
   zx_handle_t port_handle = program.MakePort();
-  std::shared_ptr<PortDispatcher> port = [this] {
-    std::shared_ptr<PortDispatcher> object;
-    REQUIRE(program.process->handles().Get(port_handle, 0, &object) == ZX_OK);
-    return object;
-  }();
+  std::shared_ptr<PortDispatcher> port = PortOf(port_handle);
   std::shared_ptr<PagerSource> source = std::make_shared<PagerSource>(port, kKey);
 
+  std::shared_ptr<PortDispatcher> PortOf(zx_handle_t handle) {
+    std::shared_ptr<PortDispatcher> object;
+    REQUIRE(program.process->handles().Get(handle, 0, &object) == ZX_OK);
+    return object;
+  }
   std::shared_ptr<PagerRequest> Ask(Need need, mm::PageRange range) {
     auto request = source->Request(need, range);
     REQUIRE(request.ok());
