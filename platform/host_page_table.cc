@@ -330,6 +330,9 @@ void HostPageTable::Populate(VirtRange range, Protection protection) const {
 uint64_t HostPageTable::EvictHostMappings(uint64_t wanted) {
   // Large extents are dear to bring back, page by page, and few: they go only when nothing else is left.
   constexpr ByteSize kLarge(512 * mm::kPageSize);
+  // A host that refuses to give back is asked no more than this often.
+  constexpr int kMostRefusals = 8;
+  int refusals = 0;
   absl::MutexLock lock(&mutex_);
   const HostMappings& mappings = remapper_.mappings();
   const size_t before = mappings.count();
@@ -339,7 +342,7 @@ uint64_t HostPageTable::EvictHostMappings(uint64_t wanted) {
                         VirtRange::FromTo(window_.base, eviction_hand_)};
     for (const VirtRange& part : left) {
       VirtAddr cursor = part.base;
-      while (cursor < part.end() && before - std::min(before, mappings.count()) < wanted) {
+      while (cursor < part.end() && before - std::min(before, mappings.count()) < wanted && refusals < kMostRefusals) {
         VirtRange span{cursor, ByteSize(0)};
         uint64_t mapped = 0;
         mappings.ForEach(VirtRange::FromTo(cursor, part.end()), [&](const HostExtent& e) {
@@ -356,7 +359,9 @@ uint64_t HostPageTable::EvictHostMappings(uint64_t wanted) {
         cursor = span.end();
         if (mapped == 0) continue;
         // Whole extents, so that nothing is cut.
+        const size_t count = mappings.count();
         remapper_.Revoke(mappings.HullOfMapped(mappings.WidenToExtents(mappings.HullOfMapped(span))));
+        if (mappings.count() >= count) ++refusals;
         evictions_ += mapped;
         eviction_hand_ = cursor == window_.end() ? window_.base : cursor;
       }

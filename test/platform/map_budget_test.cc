@@ -138,5 +138,42 @@ TEST_CASE("Large runs are spared by eviction as long as small ones are left") {
   CHECK(large.stats().evictions == 0);
 }
 
+TEST_CASE("A guest that works on a few pages keeps them, while it walks through more than fits") {
+  constexpr uint64_t kHot = 16;
+  TableRig rig(100);
+  MapScattered(rig);
+  uint64_t walked = 0, came_back = 0;
+  for (int round = 0; round < 4; ++round) {
+    for (uint64_t page = kHot; page < TableRig::kPages; ++page, ++walked) {
+      REQUIRE(rig.Realize(page, 1).ok());
+      for (uint64_t hot = 0; hot < kHot; ++hot) {
+        if (CanAccess(rig.Page(hot), Access::kRead)) continue;
+        ++came_back;
+        REQUIRE(rig.Realize(hot, 1).ok());
+      }
+    }
+  }
+  // Were they evicted whenever something is, that would be many times more.
+  CHECK(came_back < walked / 2);
+  CHECK(rig.table().stats().evictions > walked / 2);
+}
+
+TEST_CASE("A host that takes nothing back is asked a few times, not once for each mapping") {
+  TableRig rig(64);
+  MapScattered(rig);
+  for (uint64_t page = 0; page < 60; ++page) REQUIRE(rig.Realize(page, 1).ok());
+  FaultyHost::Plan plan;
+  plan.times = ~uint64_t{0} / 2;
+  plan.kinds = {HostCall::kMmap, HostCall::kMunmap};
+  rig.faulty.Fail(plan);
+  const HostCallCounts calls = rig.Counted([&] { CHECK_FALSE(rig.budget.MakeRoom(1)); });
+  const uint64_t refused = rig.faulty.counts().total_fired();
+  rig.faulty.StopFailing();
+  CHECK(refused > 0);
+  CHECK(refused <= 16);
+  CHECK(calls[HostCall::kMmap] == 0);
+  rig.RealizeAndTouchAll();
+}
+
 }  // namespace
 }  // namespace zirconia::platform
