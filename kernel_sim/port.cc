@@ -106,7 +106,7 @@ bool PortDispatcher::QueueKernel(const zx_port_packet_t& packet, Origin origin) 
 
 size_t PortDispatcher::TakeBack(Origin origin, uint64_t key) {
   absl::MutexLock lock(&mutex_);
-  return std::erase_if(packets_, [&](const Packet& p) {
+  return std::erase_if(packets_, [&](const Packet& p) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const bool taken = p.origin == origin && p.packet.key == key;
     if (taken) Account(p, /*added=*/false);
     return taken;
@@ -115,7 +115,7 @@ size_t PortDispatcher::TakeBack(Origin origin, uint64_t key) {
 
 size_t PortDispatcher::TakeBackAll(const void* maker) {
   absl::MutexLock lock(&mutex_);
-  return std::erase_if(packets_, [&](const Packet& p) {
+  return std::erase_if(packets_, [&](const Packet& p) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const bool taken = p.origin.maker == maker;
     if (taken) Account(p, /*added=*/false);
     return taken;
