@@ -7,6 +7,7 @@
 
 #include "kernel_sim/kernel.h"
 #include "kernel_sim/process.h"
+#include "kernel_sim/status.h"
 #include "kernel_sim/thread.h"
 
 namespace zirconia::kernel {
@@ -144,6 +145,16 @@ zx_status_t WaitForPages(ThreadDispatcher& thread, mm::PageRequest& page_request
   }
   request.set_waker(nullptr);
   return status == ZX_OK ? request.status() : status;
+}
+
+zx_status_t WithPages(ThreadDispatcher& thread, absl::FunctionRef<absl::Status(mm::PageWait&)> operation) {
+  for (;;) {
+    mm::PageWait wait;
+    const absl::Status status = operation(wait);
+    if (!absl::IsAborted(status)) return ToZxStatus(status);
+    if (const zx_status_t s = WaitForPages(thread, *wait.request, thread.kernel().pager_overtime()); s != ZX_OK)
+      return s;
+  }
 }
 
 }  // namespace zirconia::kernel

@@ -13,6 +13,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "kernel_sim/page_source.h"
 #include "kernel_sim/port.h"
@@ -90,6 +91,10 @@ class PagerSource : public mm::PageSource, public std::enable_shared_from_this<P
 // Waits for a request, on this thread and with no lock held: OK: start over. Otherwise the operation fails: CANCELED:
 // the thread was killed; or what the pager said. Every `overtime` ns (0: never) that it takes is said in the log.
 zx_status_t WaitForPages(ThreadDispatcher& thread, mm::PageRequest& request, zx_duration_t overtime);
+
+// Carries out an operation that may need pages of a pager: each time that it returns ABORTED it has left a request in
+// its argument, which is waited for, and the operation starts over. What it says at last, or why the wait failed.
+zx_status_t WithPages(ThreadDispatcher& thread, absl::FunctionRef<absl::Status(mm::PageWait&)> operation);
 
 }  // namespace zirconia::kernel
 

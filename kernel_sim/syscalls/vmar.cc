@@ -163,6 +163,12 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
     if (!target->ClaimVdso()) return ZX_ERR_ACCESS_DENIED;
   }
 
+  if (request.placement.kind == mm::Placement::Kind::kAtReplacing) {
+    // What is replaced can't be brought back either; where it will stand is known.
+    const uint64_t place = vmar->region().range().base.value() + offset;
+    if (const zx_status_t s = out_address.Write(caller.memory, place); s != ZX_OK) return s;
+  }
+
   request.vmo = vmo->vmo();
   request.vmo_offset = mm::ByteSize(vmo_offset);
   request.size = *rounded;
@@ -181,7 +187,7 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
   }
   if (is_vdso_code) target->set_vdso_base(mapped->value() - caller.kernel.vdso().code_offset());
   if (const zx_status_t s = out_address.Write(caller.memory, mapped->value()); s != ZX_OK) {
-    // What an overwrite replaced is gone; what was made is undone.
+    // What was made is undone. (Where an overwrite comes here, the pointer was to what it has replaced.)
     vmar->region().Unmap({*mapped, *rounded}).IgnoreError();
     return s;
   }

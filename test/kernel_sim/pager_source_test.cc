@@ -2,6 +2,7 @@
 #include "kernel_sim/pager_source.h"
 
 #include <catch2/catch.hpp>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -174,6 +175,45 @@ TEST_CASE_METHOD(SourceTest, "a thread waits for pages without a lock, and start
     reader.join();
     CHECK(status == ZX_ERR_BAD_STATE);
   }
+}
+
+TEST_CASE_METHOD(SourceTest, "an operation that lacks pages is carried out anew until it has them, or the pager fails",
+                 "[pager]") {
+  std::set<uint64_t> present;
+  int attempts = 0;
+  // Reads pages 0 to 2, and needs all of them at once.
+  const auto read = [&](mm::PageWait& wait) -> absl::Status {
+    ++attempts;
+    for (uint64_t page = 0; page < 3; ++page) {
+      if (present.count(page) != 0) continue;
+      auto request = source->Request(Need::kRead, Pages(page, 1));
+      if (!request.ok()) return request.status();
+      wait.request = *std::move(request);
+      return absl::AbortedError("");
+    }
+    return absl::OkStatus();
+  };
+  std::shared_ptr<ThreadDispatcher> pager;
+  REQUIRE(program.process->CreateThread("pager", &pager) == ZX_OK);
+  const zx_status_t last = GENERATE(ZX_OK, ZX_ERR_IO);
+  std::thread answers([&] {
+    const Caller caller{*kernel, *program.process, *pager, program.memory};
+    for (int i = 0; i < 3; ++i) {
+      zx_port_packet_t packet{};
+      const UserPtr<zx_port_packet_t> to(reinterpret_cast<uint64_t>(&packet));
+      if (sys::port_wait(caller, port_handle, ZX_TIME_INFINITE, to) != ZX_OK) return;
+      const uint64_t page = packet.page_request.offset / mm::kPageSize;
+      if (page == 2 && last != ZX_OK) {
+        source->Fail(Pages(page, 1), last);
+        return;
+      }
+      present.insert(page);
+      source->Resolve(Need::kRead, Pages(page, 1));
+    }
+  });
+  CHECK(WithPages(*program.thread, read) == last);
+  CHECK(attempts == (last == ZX_OK ? 4 : 3));
+  answers.join();
 }
 
 }  // namespace

@@ -219,6 +219,15 @@ TEST_CASE_METHOD(VmarTest, "overwriting replaces what it covers and leaves the r
   CHECK_FALSE(Writable(base + 2 * kPage));
 }
 
+TEST_CASE_METHOD(VmarTest, "an overwrite whose result has nowhere to go leaves what it would have replaced", "[vmar]") {
+  MapAt(0, MakeCountedVmo(2, 10), 2);
+  const zx_handle_t vmo = MakeCountedVmo(2, 20);
+  CHECK(zx_vmar_map(vmar, kRead | ZX_VM_SPECIFIC_OVERWRITE, 0, vmo, 0, kPage, BadPointer<zx_vaddr_t>()) ==
+        ZX_ERR_INVALID_ARGS);
+  CHECK(Words(2) == std::vector<uint64_t>{10, 11});
+  CHECK(Writable(base));
+}
+
 TEST_CASE_METHOD(VmarTest, "overwriting a part of a region is refused, and nothing changes", "[vmar]") {
   const zx_handle_t vmo = MakeCountedVmo(4, 10);
   MapAt(0, vmo, 1);
