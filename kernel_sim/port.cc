@@ -128,7 +128,7 @@ zx_status_t PortDispatcher::WaitAsync(const std::shared_ptr<Dispatcher>& object,
                                                 (options & ZX_WAIT_ASYNC_TIMESTAMP) != 0);
   {
     absl::MutexLock lock(&mutex_);
-    if (closed_) return ZX_ERR_BAD_STATE;
+    if (closed_) return ZX_ERR_BAD_HANDLE;
     if (waits_.size() + signal_packets_ >= kMaxWaits) return ZX_ERR_NO_MEMORY;
     waits_.emplace(wait.get(), wait);
   }
@@ -139,7 +139,7 @@ zx_status_t PortDispatcher::WaitAsync(const std::shared_ptr<Dispatcher>& object,
   if (!closed_) return ZX_OK;
   lock.Release();
   object->RemoveObserver(wait.get());
-  return ZX_ERR_BAD_STATE;
+  return ZX_ERR_BAD_HANDLE;
 }
 
 zx_status_t PortDispatcher::Cancel(Dispatcher& object, const void* table, zx_handle_t handle, uint64_t key) {

@@ -59,7 +59,8 @@ class PortDispatcher : public Dispatcher {
   // The same for whatever this maker has queued.
   size_t TakeBackAll(const void* maker) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // zx_object_wait_async, but for the checks of handles. NO_MEMORY: kMaxWaits. BAD_STATE: the port has no handles.
+  // zx_object_wait_async, but for the checks of handles. NO_MEMORY: kMaxWaits. BAD_HANDLE: the port's last handle has
+  // gone meanwhile.
   zx_status_t WaitAsync(const std::shared_ptr<Dispatcher>& object, const void* table, zx_handle_t handle, uint64_t key,
                         zx_signals_t signals, uint32_t options) ABSL_LOCKS_EXCLUDED(mutex_);
   // zx_port_cancel. NOT_FOUND: neither a wait nor a packet is there.

@@ -26,6 +26,17 @@ class BufferVector {
     });
   }
 
+  // Whether the first byte that a write would take is there: one that can't begin grows nothing. NOT_FOUND.
+  zx_status_t Probe() const {
+    const zx_status_t status = ForEach([&](const zx_iovec_t& buffer) {
+      if (buffer.capacity == 0) return ZX_OK;
+      std::byte first{};
+      const zx_status_t s = caller_.memory.CopyIn(&first, reinterpret_cast<uint64_t>(buffer.buffer), 1);
+      return s == ZX_OK ? ZX_ERR_STOP : ZX_ERR_NOT_FOUND;
+    });
+    return status == ZX_ERR_STOP ? ZX_OK : status;
+  }
+
   // Calls `copy(address, offset, size, done)` for each until `size` bytes are done, or one isn't done whole.
   template <typename Copy>
   zx_status_t Transfer(uint64_t offset, size_t size, size_t* done, Copy copy) const {
@@ -71,6 +82,9 @@ zx_status_t WithBuffers(const Caller& caller, uint64_t vector, size_t count, Use
   const BufferVector buffers(caller, vector, count);
   size_t capacity = 0;
   if (const zx_status_t s = buffers.Capacity(&capacity); s != ZX_OK) return s;
+  if constexpr (kCopy == &CopyVmoIn) {
+    if (const zx_status_t s = buffers.Probe(); s != ZX_OK) return s;
+  }
   size_t done = 0;
   const auto transfer = [&](mm::VmObject& vmo, uint64_t offset, size_t size, size_t* moved) {
     return buffers.Transfer(offset, size, moved, [&](uint64_t address, uint64_t at, size_t n, size_t* copied) {

@@ -267,6 +267,16 @@ TEST_CASE_METHOD(StreamTest, "a bad buffer ends a transfer; what was before it c
   CHECK(Seek(stream) == 6);
 }
 
+TEST_CASE_METHOD(StreamTest, "a write that can't begin grows nothing", "[stream]") {
+  const zx_handle_t vmo = Vmo(4096, 4, ZX_VMO_RESIZABLE);
+  const zx_handle_t stream = Make(vmo, kReadWrite, 5000);
+  std::array vector{zx_iovec_t{BadPointer<char>(), 0}, zx_iovec_t{BadPointer<char>(), 1}};
+  CHECK(program(sys::stream_writev, stream, 0u, vector.data(), size_t{2}, nullptr) == ZX_ERR_NOT_FOUND);
+  CHECK(program(sys::stream_writev_at, stream, 0u, 9000, vector.data(), size_t{2}, nullptr) == ZX_ERR_NOT_FOUND);
+  CHECK(Size(vmo) == 4096);
+  CHECK(Content(vmo) == 4);
+}
+
 TEST_CASE_METHOD(StreamTest, "zx_stream_readv*, zx_stream_writev*: errors", "[stream]") {
   const zx_handle_t vmo = Vmo(4096, 4);
   const zx_handle_t stream = Make(vmo);
