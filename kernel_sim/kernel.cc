@@ -44,6 +44,7 @@ uint32_t ExceptionType(platform::ExceptionKind kind) {
 
 Kernel::Kernel(Options options, std::unique_ptr<Machine> machine)
     : options_(std::move(options)),
+      virtual_clock_(options_.virtual_time ? std::make_unique<VirtualClock>() : nullptr),
       machine_(std::move(machine)),
       counters_(SyscallCount()),
       root_job_(std::make_shared<JobDispatcher>(koids_)),
@@ -81,6 +82,7 @@ void Kernel::Stop() {
 }
 
 zx_time_t Kernel::Now() const {
+  if (virtual_clock_ != nullptr) return virtual_clock_->Now();
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }

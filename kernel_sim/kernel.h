@@ -24,6 +24,7 @@
 #include "kernel_sim/process.h"
 #include "kernel_sim/resource.h"
 #include "kernel_sim/vdso_vmo.h"
+#include "kernel_sim/virtual_clock.h"
 #include "kernel_sim/vmo.h"
 #include "platform/guest_events.h"
 #include "platform/taken_out.h"
@@ -48,6 +49,8 @@ class Kernel : public platform::GuestEvents {
     Tracer* tracer = nullptr;
     // Gets a line about what the kernel does, now and then; may be empty.
     std::function<void(absl::string_view)> log;
+    // Monotonic time is that of a VirtualClock.
+    bool virtual_time = false;
     // Whether the vDSO is made with the kernel, or when `EnsureVdso` asks for it.
     bool vdso_at_once = true;
     // The memory side of pager-backed VMOs; null: zx_pager_create_vmo is NOT_SUPPORTED. Must outlive the kernel.
@@ -91,6 +94,8 @@ class Kernel : public platform::GuestEvents {
 
   // Monotonic time in ns.
   zx_time_t Now() const;
+  // Null: time is the host's.
+  VirtualClock* virtual_clock() const { return virtual_clock_.get(); }
   void WriteConsole(absl::string_view text) ABSL_LOCKS_EXCLUDED(console_mutex_);
 
   // An empty process, at whatever addresses or at those `needed`. NO_MEMORY: the host has no room for its address
@@ -149,6 +154,7 @@ class Kernel : public platform::GuestEvents {
   void ShowAgain(platform::TakenOut& taken_out) ABSL_LOCKS_EXCLUDED(resident_mutex_);
 
   Options options_;
+  const std::unique_ptr<VirtualClock> virtual_clock_;
   KoidAllocator koids_;
   std::unique_ptr<Machine> machine_;
   Counters counters_;

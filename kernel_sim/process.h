@@ -45,6 +45,8 @@ class ProcessDispatcher : public Dispatcher {
   virtual UserMemory& user_memory() { return memory_; }
   // Whether code can start there, or a futex stand.
   virtual bool IsUserAddress(uint64_t address) const;
+  // Whether its threads may set their FS base: not where that is the host's C library's.
+  virtual bool owns_fs_base() const { return true; }
   // The engine's side of a thread that is about to be started. UNIMPLEMENTED: threads can't run on this machine.
   virtual absl::StatusOr<std::unique_ptr<platform::GuestThread>> MakeGuestThread(ThreadDispatcher& thread);
 

@@ -30,6 +30,7 @@ zx_status_t ThreadDispatcher::Start(const platform::GuestStart& start) {
     state_ = ZX_THREAD_STATE_RUNNING;
     announcing_ = true;
   }
+  if (VirtualClock* const clock = kernel_.virtual_clock(); clock != nullptr) clock->AddThread();
   // Without the lock, which is taken after signal locks; its end is told after this all the same.
   UpdateSignals(0, ZX_THREAD_RUNNING);
   absl::MutexLock lock(&mutex_);
@@ -44,6 +45,7 @@ void ThreadDispatcher::Adopt(std::unique_ptr<platform::GuestThread> guest) {
     guest_ = std::move(guest);
     state_ = ZX_THREAD_STATE_RUNNING;
   }
+  if (VirtualClock* const clock = kernel_.virtual_clock(); clock != nullptr) clock->AddThread();
   UpdateSignals(0, ZX_THREAD_RUNNING);
 }
 
@@ -54,6 +56,7 @@ void ThreadDispatcher::Kill() {
     killed_.store(true, std::memory_order_release);
     if (guest_ != nullptr) {
       guest_->Interrupt();
+      if (VirtualClock* const clock = kernel_.virtual_clock(); clock != nullptr) clock->EndWait(*this);
       wake_.SignalAll();
       return;
     }
@@ -71,10 +74,27 @@ zx_status_t ThreadDispatcher::Wait(zx_time_t deadline, uint32_t blocked_state, a
   absl::MutexLock lock(&mutex_);
   state_ = blocked_state;
   zx_status_t status = ZX_OK;
+  VirtualClock* const clock = kernel_.virtual_clock();
   while (!done()) {
     if (killed()) {
       status = ZX_ERR_CANCELED;
       break;
+    }
+    if (clock != nullptr) {
+      if (clock->Now() >= deadline) {
+        status = ZX_ERR_TIMED_OUT;
+        break;
+      }
+      const auto due = clock->BeginWait(*this, deadline);
+      if (due == nullptr) {
+        wake_.Wait(&mutex_);
+      } else if (due.get() != this) {
+        mutex_.Unlock();
+        due->Notify([] {});
+        mutex_.Lock();
+      }
+      clock->EndWait(*this);
+      continue;
     }
     if (deadline == ZX_TIME_INFINITE) {
       wake_.Wait(&mutex_);
@@ -94,6 +114,7 @@ zx_status_t ThreadDispatcher::Wait(zx_time_t deadline, uint32_t blocked_state, a
 void ThreadDispatcher::Notify(absl::FunctionRef<void()> change) {
   absl::MutexLock lock(&mutex_);
   change();
+  if (VirtualClock* const clock = kernel_.virtual_clock(); clock != nullptr) clock->EndWait(*this);
   wake_.Signal();
 }
 
@@ -111,6 +132,7 @@ zx_duration_t ThreadDispatcher::StopClock() {
 zx_status_t ThreadDispatcher::SetSegmentBase(bool gs, uint64_t base) {
   absl::MutexLock lock(&mutex_);
   if (guest_ == nullptr) return ZX_ERR_BAD_STATE;
+  if (!gs && !process_->owns_fs_base()) return ZX_ERR_NOT_SUPPORTED;
   gs ? guest_->set_gs_base(base) : guest_->set_fs_base(base);
   return ZX_OK;
 }
@@ -123,6 +145,7 @@ std::unique_ptr<platform::GuestThread> ThreadDispatcher::Ended() {
     state_ = ZX_THREAD_STATE_DEAD;
     guest = std::move(guest_);
   }
+  if (VirtualClock* const clock = kernel_.virtual_clock(); clock != nullptr) clock->RemoveThread();
   UpdateSignals(ZX_THREAD_RUNNING, ZX_THREAD_TERMINATED);
   return guest;
 }

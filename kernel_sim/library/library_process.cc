@@ -53,6 +53,10 @@ zx_status_t LibraryProcess::Create(Kernel& kernel, absl::string_view name, Endin
 }
 
 zx_handle_t LibraryProcess::TakeStartupHandle(uint32_t info) {
+  if (info == PA_HND(PA_RESOURCE, 0) && !resource_taken_.exchange(true)) {
+    const auto& resource = kernel().root_resource();
+    return handles().Add(Handle(resource, resource->default_rights()));
+  }
   if (info != PA_HND(PA_VMO_VDSO, 0) || vdso_taken_.exchange(true)) return ZX_HANDLE_INVALID;
   if (!kernel().EnsureVdso().ok()) return ZX_HANDLE_INVALID;
   return handles().Add(Handle(kernel().vdso().vmo(), VdsoVmo::kRights));

@@ -38,11 +38,12 @@ class LibraryProcess final : public ProcessDispatcher, private platform::HostFau
   zx_handle_t job() const { return job_; }
   Ending ending() const { return ending_; }
 
-  // zx_take_startup_handle: the vDSO, once.
+  // zx_take_startup_handle: once each, the vDSO (PA_VMO_VDSO) and the root resource (PA_RESOURCE).
   zx_handle_t TakeStartupHandle(uint32_t info);
 
   UserMemory& user_memory() override { return program_memory_; }
   bool IsUserAddress(uint64_t address) const override;
+  bool owns_fs_base() const override { return false; }
   absl::StatusOr<std::unique_ptr<platform::GuestThread>> MakeGuestThread(ThreadDispatcher& thread) override;
 
  private:
@@ -55,6 +56,7 @@ class LibraryProcess final : public ProcessDispatcher, private platform::HostFau
   zx_handle_t root_vmar_ = ZX_HANDLE_INVALID;
   zx_handle_t job_ = ZX_HANDLE_INVALID;
   std::atomic<bool> vdso_taken_{false};
+  std::atomic<bool> resource_taken_{false};
 };
 
 }  // namespace zirconia::kernel

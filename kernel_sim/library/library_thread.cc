@@ -27,6 +27,12 @@ uint64_t zirconia_library_call(uint64_t number, const std::array<uint64_t, 8>* w
 namespace zirconia::kernel {
 namespace {
 
+enum : uint64_t {
+#define ZX_SYSCALL(number, result, name, count, arguments) kSyscall_##name = number,
+#include "kernel_sim/syscalls.def"
+#undef ZX_SYSCALL
+};
+
 thread_local Attachment* t_current = nullptr;
 
 std::string HostThreadName() {
@@ -137,6 +143,8 @@ Attachment::~Attachment() {
 uint64_t Attachment::Call(uint64_t number, const std::array<uint64_t, 8>& words) {
   if (thread_->killed()) [[unlikely]]
     End();
+  // The program may have installed handlers of its own since; what it maps from now on needs ours.
+  if (number == kSyscall_vmar_map) platform::InstallFaultHandlers();
   const uint64_t result = process_->kernel().Call(*thread_, number, words);
   if (thread_->killed()) [[unlikely]]
     End();
@@ -157,6 +165,8 @@ void Attachment::End() {
   }
   pthread_exit(nullptr);
 }
+
+Attachment* Attachment::CurrentOrNull() { return t_current; }
 
 Attachment& Attachment::Current() {
   if (t_current != nullptr) [[likely]]

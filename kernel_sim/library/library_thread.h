@@ -65,6 +65,8 @@ class Attachment {
 
   // That of the calling thread. A thread that has none becomes one of the program's own process, until it ends.
   static Attachment& Current();
+  // The same; null where it has none.
+  static Attachment* CurrentOrNull();
 
  private:
   friend class LibraryThread;

@@ -11,6 +11,7 @@
 
 #include <zircon/types.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -56,7 +57,24 @@ struct KernelOptions {
   uint64_t layout_seed = 0;              // places of mappings at random by this seed; 0: lowest addresses first
   // Gets what is written with zx_debug_write and to debuglogs; empty: it is dropped.
   std::function<void(std::string_view)> console;
+  // Monotonic time stands still while a thread of the kernel can do something, and jumps to the next deadline when all
+  // of them wait: sleeping takes no time. Kernel::Advance lets it pass.
+  bool virtual_time = false;
+  // How many host mappings simulated memory may take; 0: as many as the host permits. Only with PageTable::kHost.
+  uint64_t host_mappings = 0;
+  // Host calls can be made to fail (Kernel::FailHostCalls). Only with PageTable::kHost.
+  bool faulty_host = false;
 };
+
+// Which of the host calls that change what is mapped (mmap, munmap, mprotect, mremap) fail.
+struct HostFailures {
+  uint64_t first = 1;  // the n-th from now on
+  uint64_t times = 1;  // that one and the following ones
+  int error = ENOMEM;
+  bool tears = false;  // a MAP_FIXED that fails has torn down what stood there
+};
+
+class Process;
 
 class Kernel {
  public:
@@ -81,8 +99,21 @@ class Kernel {
     void* attachment_;
   };
 
-  // Accesses memory by an address of the process, as its program would: through the page table, with faults, on either
-  // kind of machine. Nullopt and false: the access faulted, and the kernel had no answer.
+  // While it lives, this thread of the test counts as waiting in virtual time: it waits for other threads by the host's
+  // means (std::thread::join).
+  class Away {
+   public:
+    explicit Away(Kernel& kernel);
+    ~Away();
+    Away(const Away&) = delete;
+    Away& operator=(const Away&) = delete;
+
+   private:
+    Kernel& kernel_;
+  };
+
+  // Accesses memory by an address of the process that this thread's calls go to, as its program would: through the page
+  // table, with faults, on either kind of machine. Nullopt and false: the access faulted, and the kernel had no answer.
   template <typename T>
   std::optional<T> Load(zx_vaddr_t address) const {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -100,6 +131,19 @@ class Kernel {
 
   // Makes the n-th allocation of frames from now fail, once; 1 is the next.
   void FailAllocation(uint64_t n);
+  // Makes host calls fail, until as many have failed or StopFailing is called; that returns how many did. Without
+  // effect unless KernelOptions::faulty_host.
+  void FailHostCalls(const HostFailures& failures);
+  void FailHostCallsAtRandom(uint64_t seed, uint64_t one_in);
+  uint64_t StopFailing();
+
+  // The time that zx_clock_get_monotonic tells. Advance: only in virtual time.
+  zx_time_t Now() const;
+  void Advance(zx_duration_t duration);
+
+  // A handle to the root resource, in the process that this thread's calls go to: for calls that want one.
+  zx_handle_t root_resource();
+
   // Pages of the machine's memory that are in use.
   uint64_t pages_used() const;
 
@@ -109,6 +153,40 @@ class Kernel {
 
   // The kernel itself, for tests within Zirconia.
   kernel::Kernel& object() const;
+
+ private:
+  friend class Process;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Another process of a kernel, with an address space and handles of its own.
+class Process {
+ public:
+  explicit Process(Kernel& kernel, std::string_view name = "process");
+  // Ends it. No thread may be in it any more (Enter).
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  // While it lives, the zx_* calls of this thread (and Kernel::Load and Store) are of that process, made by a thread of
+  // it.
+  class Enter {
+   public:
+    explicit Enter(Process& process);
+    ~Enter();
+    Enter(const Enter&) = delete;
+    Enter& operator=(const Enter&) = delete;
+
+   private:
+    void* attachment_;
+  };
+
+  // Gives it a duplicate of one of this thread's handles; the value that it has there, ZX_HANDLE_INVALID where
+  // `handle` is none.
+  zx_handle_t Give(zx_handle_t handle);
+  // A new handle to the process itself, among those of this thread's process.
+  zx_handle_t MakeHandle();
 
  private:
   struct Impl;
