@@ -84,3 +84,21 @@ zirconia_library_leave:
         pop     %rbp
         ret
         .size   zirconia_library_leave, . - zirconia_library_leave
+
+// uint64_t zirconia_library_call_on(void* saved_stack, uint64_t (*function)(void*), void* argument) calls a function on
+// the stack that zirconia_library_run_on has left, below what it saved there.
+        .balign 16
+        .global zirconia_library_call_on
+        .hidden zirconia_library_call_on
+        .type   zirconia_library_call_on, @function
+zirconia_library_call_on:
+        push    %rbp
+        mov     %rsp, %rbp
+        mov     %rdi, %rsp
+        and     $-16, %rsp
+        mov     %rdx, %rdi
+        call    *%rsi
+        mov     %rbp, %rsp
+        pop     %rbp
+        ret
+        .size   zirconia_library_call_on, . - zirconia_library_call_on

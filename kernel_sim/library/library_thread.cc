@@ -18,6 +18,7 @@ extern "C" {
 
 void zirconia_library_run_on(void** saved_stack, uint64_t entry, uint64_t stack, uint64_t arg1, uint64_t arg2);
 [[noreturn]] void zirconia_library_leave(void* saved_stack);
+uint64_t zirconia_library_call_on(void* saved_stack, uint64_t (*function)(void*), void* argument);
 
 // What calls.S calls: a system call of the current thread.
 uint64_t zirconia_library_call(uint64_t number, const std::array<uint64_t, 8>* words);
@@ -141,6 +142,24 @@ Attachment::~Attachment() {
 }
 
 uint64_t Attachment::Call(uint64_t number, const std::array<uint64_t, 8>& words) {
+  if (saved_stack_ == nullptr) [[likely]]
+    return CallHere(number, words);
+  // The program's stack may be simulated memory: a fault on it would need the locks that the call holds, and the call
+  // may unmap it. Copied, because it lies there.
+  struct Arguments {
+    Attachment* self;
+    uint64_t number;
+    std::array<uint64_t, 8> words;
+  };
+  const auto call = [](void* pointer) {
+    const Arguments here = *static_cast<const Arguments*>(pointer);
+    return here.self->CallHere(here.number, here.words);
+  };
+  Arguments arguments{this, number, words};
+  return zirconia_library_call_on(saved_stack_, call, &arguments);
+}
+
+uint64_t Attachment::CallHere(uint64_t number, const std::array<uint64_t, 8>& words) {
   if (thread_->killed()) [[unlikely]]
     End();
   // The program may have installed handlers of its own since; what it maps from now on needs ours.

@@ -71,6 +71,7 @@ class Attachment {
  private:
   friend class LibraryThread;
   void Push();
+  uint64_t CallHere(uint64_t number, const std::array<uint64_t, 8>& words);
   [[noreturn]] void End();
 
   const std::shared_ptr<LibraryProcess> process_;

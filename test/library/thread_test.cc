@@ -34,6 +34,18 @@ extern "C" void ThreadEntry(uintptr_t argument, uintptr_t value) {
   zx_thread_exit();
 }
 
+struct Exit {
+  zx_handle_t event = ZX_HANDLE_INVALID;
+  zx_vaddr_t stack = 0;
+};
+
+extern "C" void ExitEntry(uintptr_t argument, uintptr_t) {
+  const auto* const exit = reinterpret_cast<const Exit*>(argument);
+  // Takes its own stack away; comes back where it can't.
+  zx_vmar_unmap_handle_close_thread_exit(zx_vmar_root_self(), exit->stack + 1, kStackSize, exit->event);
+  zx_vmar_unmap_handle_close_thread_exit(zx_vmar_root_self(), exit->stack, kStackSize, exit->event);
+}
+
 // As at a function's entry: a multiple of 16, less the return address.
 uint64_t TopOf(void* stack) { return (reinterpret_cast<uint64_t>(stack) + kStackSize) / 16 * 16 - 8; }
 
@@ -71,6 +83,22 @@ TEST_CASE("a thread's stack may be simulated memory, which is committed as it gr
   StartAndJoin(TopOf(reinterpret_cast<void*>(address)));
   CHECK(kernel.pages_used() > 0);
   CHECK(kernel.pages_used() < kStackSize / kPage);
+}
+
+TEST_CASE("a thread may unmap its own stack with its last call", "[library][threads]") {
+  Kernel kernel;
+  zx_handle_t vmo = ZX_HANDLE_INVALID, other_end = ZX_HANDLE_INVALID;
+  REQUIRE_OK(zx_vmo_create(kStackSize, 0, &vmo));
+  Exit exit;
+  REQUIRE_OK(zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, kStackSize, &exit.stack));
+  REQUIRE_OK(zx_eventpair_create(0, &exit.event, &other_end));
+  zx_handle_t thread = ZX_HANDLE_INVALID;
+  REQUIRE_OK(zx_thread_create(zx_process_self(), "worker", 6, 0, &thread));
+  REQUIRE_OK(zx_thread_start(thread, reinterpret_cast<zx_vaddr_t>(&ExitEntry),
+                             TopOf(reinterpret_cast<void*>(exit.stack)), reinterpret_cast<uintptr_t>(&exit), 0));
+  CHECK_OK(zx_object_wait_one(thread, ZX_THREAD_TERMINATED, ZX_TIME_INFINITE, nullptr));
+  CHECK_OK(zx_object_wait_one(other_end, ZX_EVENTPAIR_PEER_CLOSED, 0, nullptr));
+  CHECK_FALSE(kernel.Load<char>(exit.stack).has_value());
 }
 
 TEST_CASE("a bad entry is refused", "[library][threads]") {

@@ -1,13 +1,16 @@
 // The owning handles of <lib/zx>.
+#include <lib/zx/bti.h>
 #include <lib/zx/channel.h>
 #include <lib/zx/debuglog.h>
 #include <lib/zx/event.h>
 #include <lib/zx/eventpair.h>
 #include <lib/zx/handle.h>
 #include <lib/zx/job.h>
+#include <lib/zx/pager.h>
 #include <lib/zx/port.h>
 #include <lib/zx/process.h>
 #include <lib/zx/resource.h>
+#include <lib/zx/stream.h>
 #include <lib/zx/thread.h>
 #include <lib/zx/time.h>
 #include <lib/zx/vmar.h>
@@ -159,6 +162,35 @@ TEST_CASE("tasks work through their classes", "[library][zx]") {
   CHECK(zx::thread::self()->is_valid());
   CHECK_OK(process.kill());
   CHECK_OK(process.wait_one(ZX_PROCESS_TERMINATED, zx::time::infinite(), nullptr));
+}
+
+TEST_CASE("streams, pagers and BTIs work through their classes", "[library][zx]") {
+  Kernel kernel;
+  zx::vmo vmo;
+  REQUIRE_OK(zx::vmo::create(kPage, 0, &vmo));
+  zx::stream stream;
+  REQUIRE_OK(zx::stream::create(ZX_STREAM_MODE_READ | ZX_STREAM_MODE_WRITE, vmo, 0, &stream));
+  std::array<char, 3> bytes{'a', 'b', 'c'};
+  const zx_iovec_t vector{bytes.data(), bytes.size()};
+  size_t actual = 0;
+  CHECK_OK(stream.writev(0, &vector, 1, &actual));
+  zx_off_t at = 0;
+  CHECK_OK(stream.seek(ZX_STREAM_SEEK_ORIGIN_CURRENT, 0, &at));
+  CHECK(at == 3);
+  CHECK(kernel.pages_used() == 1);
+  zx::pager pager;
+  CHECK_OK(zx::pager::create(0, &pager));
+  const zx::resource root(kernel.root_resource());
+  zx::iommu iommu;
+  const zx_iommu_desc_dummy_t dummy{};
+  REQUIRE_OK(zx::iommu::create(root, ZX_IOMMU_TYPE_DUMMY, &dummy, sizeof(dummy), &iommu));
+  zx::bti bti;
+  REQUIRE_OK(zx::bti::create(iommu, 0, 1, &bti));
+  zx_paddr_t address = 0;
+  zx::pmt pmt;
+  REQUIRE_OK(bti.pin(ZX_BTI_PERM_READ, vmo, 0, kPage, &address, 1, &pmt));
+  CHECK_OK(pmt.unpin());
+  CHECK_OK(bti.release_quarantine());
 }
 
 TEST_CASE("times and durations don't mix, and saturate", "[library][zx]") {
