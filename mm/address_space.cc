@@ -12,6 +12,14 @@
 namespace zirconia::mm {
 namespace {
 
+// Cuts a length at the end of the mapping, and at that of its VMO, whose lock is held. OUT_OF_RANGE: it begins beyond.
+absl::Status Clip(const VmMapping& mapping, VirtAddr address, ByteSize& length) {
+  const ByteSize offset = mapping.OffsetOf(address), end = mapping.vmo->end().offset();
+  if (offset >= end) return absl::OutOfRangeError("beyond the end of the VMO");
+  length = std::min({length, mapping.range.end() - address, end - offset});
+  return absl::OkStatus();
+}
+
 VirtRange PageOf(VirtAddr address) { return {address.RoundDownToPage(), ByteSize(kPageSize)}; }
 
 }  // namespace
@@ -154,8 +162,12 @@ void AddressSpace::AddMapEdits(const VmMapping& mapping, VirtRange range, Edits&
   if (mapping.protection.none()) return;
   mapping.vmo->mutex().AssertHeld();
   const PageIndex begin = mapping.PageAt(range.base);
-  mapping.vmo->pages().ForEach(begin, begin + PageCount::Of(range.size), [&](PageRun run) {
-    edits.push_back(PageTableEdit::Map(mapping.RangeOf(run.first, run.end()), run.frames.first, mapping.protection));
+  const PageIndex end = std::min(begin + PageCount::Of(range.size), mapping.vmo->end());
+  mapping.pages.mutex().AssertHeld();
+  mapping.pages.tree().ForEach(begin, end, [&](const PageTree::Run& run) {
+    edits.push_back(PageTableEdit::Map(mapping.RangeOf(run.pages.first, run.pages.end()), run.pages.frames.first,
+                                       VmPages::ShownAs(run, mapping.protection)));
+    return true;
   });
 }
 
@@ -165,43 +177,51 @@ absl::Status AddressSpace::HandleFault(VirtAddr address, Access access) {
   VmMapping* const mapping = FindMapping(address);
   if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
   if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("the mapping doesn't permit it");
-  VmObject& vmo = *mapping->vmo;
-  absl::MutexLock vmo_lock(&vmo.mutex());
+  VmPages& pages = mapping->pages;
+  absl::MutexLock pages_lock(&pages.mutex());
   const PageIndex page = mapping->PageAt(address);
-  if (page >= vmo.end()) return absl::OutOfRangeError("beyond the end of the VMO");
+  const PageIndex vmo_end = mapping->vmo->end();
+  if (page >= vmo_end) return absl::OutOfRangeError("beyond the end of the VMO");
   const VirtRange here = PageOf(address);
 
-  auto run = vmo.pages().FindFrom(page);
-  bool committed = run && run->first <= page;
-  // What is to be shown together with the page.
-  PageIndex begin = page, end = page + PageCount(1);
-  const bool fresh = !committed && access == Access::kWrite;
-  if (fresh) {
-    auto one = vmo.CommitStretch(page, PageCount(1), mapping);
+  const auto run = pages.tree().FindFrom(page);
+  const bool committed = run && run->pages.first <= page;
+  VmPages::NewPages made;
+  PageTableEdit edit;
+  if (access == Access::kWrite && (!committed || run->shared)) {
+    // The page is committed, or copied, and shown alone.
+    auto one = pages.MakeSome(page, PageCount(1));
     if (!one.ok()) return one.status();
-    run = *one;
-    committed = true;
+    made = *std::move(one);
+    edit = PageTableEdit::Map(here, made.first().frames.first, mapping->protection);
   } else {
+    const Protection protection = !committed ? mapping->protection.WithoutWrite()
+                                             : VmPages::ShownAs(*run, mapping->protection);
+    PageIndex begin = page, end = page + PageCount(1);
     const auto shown = table_.Query(address);
-    if (shown && shown->first_frame.has_value() == committed) return table_.Realize(here);
-    // All of the run, or of the stretch of zeros, but for what is shown already on either side.
-    if (page > mapping->first_page && !table_.Query(here.base - ByteSize(1))) {
-      const auto before = committed ? std::nullopt : vmo.pages().FindBefore(page);
-      begin = std::max(mapping->first_page, committed ? run->first : before ? before->end() : PageIndex(0));
+    if (shown && shown->first_frame.has_value() == committed) {
+      if (Permits(shown->protection, access)) return table_.Realize(here);
+      // It was shared when it was shown, and isn't any more: so it is for all that was shown with it.
+      begin = std::max(run->pages.first, mapping->PageAt(std::max(shown->range.base, mapping->range.base)));
+      end = std::min(run->pages.end(), mapping->PageAt(std::min(shown->range.end(), mapping->range.end())));
+    } else {
+      // All of the run, or of the stretch of zeros, but for what is shown already on either side.
+      if (page > mapping->first_page && !table_.Query(here.base - ByteSize(1))) {
+        const auto before = committed ? std::nullopt : pages.tree().FindBefore(page);
+        begin = std::max(mapping->first_page, committed ? run->pages.first : before ? before->pages.end() : PageIndex(0));
+      }
+      if (end < mapping->end_page() && !table_.Query(here.end())) {
+        end = std::min({mapping->end_page(), vmo_end, committed ? run->pages.end() : run ? run->pages.first : vmo_end});
+      }
     }
-    if (end < mapping->end_page() && !table_.Query(here.end())) {
-      end = std::min(mapping->end_page(), committed ? run->end() : run ? run->first : vmo.end());
-    }
+    const VirtRange range = mapping->RangeOf(begin, end);
+    edit = committed ? PageTableEdit::Map(range, run->pages.FrameOf(begin), protection)
+                     : PageTableEdit::MapZero(range, protection);
   }
-  const VirtRange range = mapping->RangeOf(begin, end);
-  const PageTableEdit edit = committed ? PageTableEdit::Map(range, run->FrameOf(begin), mapping->protection)
-                                       : PageTableEdit::MapZero(range, mapping->protection.WithoutWrite());
   auto reservation = table_.Prepare({&edit, 1});
-  if (!reservation.ok()) {
-    if (fresh) vmo.DecommitLocked(begin, end, freed);
-    return reservation.status();
-  }
-  if (!committed) vmo.NoteZeros(*mapping);
+  if (!reservation.ok()) return reservation.status();
+  if (edit.kind == PageTableEdit::Kind::kMapZero) pages.NoteZeros(*mapping);
+  pages.Install(std::move(made), mapping, freed);
   mapping->may_show_frames = true;
   table_.Commit({&edit, 1}, *std::move(reservation), nullptr);
   return table_.Realize(here);
@@ -217,6 +237,7 @@ absl::StatusOr<PinnedBytes> AddressSpace::PinIgnoringProtection(VirtAddr address
 
 absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr address, ByteSize length,
                                                 Access access) {
+  FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
   VmMapping* const mapping = FindMapping(address);
   if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
@@ -224,24 +245,26 @@ absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr 
     return absl::PermissionDeniedError("the mapping doesn't permit it");
   }
   if (access == Access::kWrite && mapping->vmo->constant()) return absl::PermissionDeniedError("the VMO is constant");
-  length = std::min(length, mapping->range.end() - address);
-  absl::MutexLock vmo_lock(&mapping->vmo->mutex());
-  return mapping->vmo->PinLocked(mapping->OffsetOf(address), length, access);
+  absl::MutexLock pages_lock(&mapping->pages.mutex());
+  if (absl::Status status = Clip(*mapping, address, length); !status.ok()) return status;
+  return mapping->pages.Pin(mapping->OffsetOf(address), length, access, freed);
 }
 
 absl::StatusOr<ByteSize> AddressSpace::CopyPiece(VirtAddr address, ByteSize length, Access access,
                                                  absl::FunctionRef<void(std::byte*, size_t)> copy) {
   length = std::min(length, kMostCopied);
   if (length == ByteSize(0)) return length;
+  FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
   VmMapping* const mapping = FindMapping(address);
   if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
   if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("the mapping doesn't permit it");
-  length = std::min(length, mapping->range.end() - address);
-  absl::MutexLock vmo_lock(&mapping->vmo->mutex());
-  const auto piece = mapping->vmo->PieceAt(mapping->OffsetOf(address), length, access);
+  VmPages& pages = mapping->pages;
+  absl::MutexLock pages_lock(&pages.mutex());
+  if (absl::Status status = Clip(*mapping, address, length); !status.ok()) return status;
+  const auto piece = pages.PieceAt(mapping->OffsetOf(address), length, access, freed);
   if (!piece.ok()) return piece.status();
-  copy(piece->frames.empty() ? nullptr : mapping->vmo->DataOf(*piece), piece->size.value());
+  copy(piece->frames.empty() ? nullptr : pages.DataOf(*piece), piece->size.value());
   return piece->size;
 }
 
@@ -280,11 +303,11 @@ std::vector<RegionInfo> AddressSpace::Regions() const {
     info.is_mapping = true;
     info.protection = mapping->protection;
     info.max_protection = mapping->max_protection;
-    info.vmo_offset = mapping->first_page.offset();
+    info.vmo_offset = mapping->OffsetInVmo();
     info.vmo = mapping->vmo;
     info.name = mapping->vmo->name();
     absl::MutexLock vmo_lock(&mapping->vmo->mutex());
-    info.committed = mapping->vmo->pages().CountIn(mapping->first_page, mapping->end_page());
+    info.committed = mapping->vmo->ChargedIn(mapping->first_page, mapping->end_page());
     all.push_back(std::move(info));
   }
   std::sort(all.begin(), all.end(), [](const RegionInfo& a, const RegionInfo& b) {

@@ -132,6 +132,11 @@ struct FrameAllocator::Impl {
         to.push_back({FrameNumber(first), PageCount(at - first)});
       }
     };
+    for (const FrameRun other : exposed) {
+      if (!Overlap(other, run)) continue;
+      const FrameRun both = Common(other, run);
+      dirty.Assign(both.first.value(), both.count.value(), true);
+    }
     add(secured, false, readying.to_secure);
     add(dirty, true, readying.to_clear);
     secured.Assign(run.first.value(), run.count.value(), true);
@@ -260,6 +265,7 @@ struct FrameAllocator::Impl {
   uint64_t fail_after ABSL_GUARDED_BY(mutex);
   absl::InlinedVector<FrameRun, 16> pins ABSL_GUARDED_BY(mutex);
   std::vector<FrameRun> deferred ABSL_GUARDED_BY(mutex);  // freed while pinned
+  std::vector<FrameRun> exposed ABSL_GUARDED_BY(mutex);
 };
 
 FramePin::FramePin(FramePin&& o) noexcept
@@ -389,6 +395,29 @@ FramePin FrameAllocator::Pin(FrameRun run) {
   pin.allocator_ = this;
   pin.run_ = run;
   return pin;
+}
+
+absl::Status FrameAllocator::Expose(FrameRun run) {
+  if (run.first.value() > impl_->frames || run.count.value() > impl_->frames - run.first.value()) {
+    return absl::OutOfRangeError("not part of the memory");
+  }
+  absl::MutexLock lock(&impl_->mutex);
+  while (impl_->WaitForTransit()) {
+  }
+  if (!memory_.Secure(run).ok()) return Exhausted();
+  impl_->free_secured += run.count.value() - impl_->secured.Count(run.first.value(), run.count.value());
+  impl_->secured.Assign(run.first.value(), run.count.value(), true);
+  impl_->exposed.push_back(run);
+  return absl::OkStatus();
+}
+
+void FrameAllocator::Conceal(FrameRun run) {
+  absl::MutexLock lock(&impl_->mutex);
+  const auto it = std::find(impl_->exposed.begin(), impl_->exposed.end(), run);
+  ZIRCONIA_CHECK(it != impl_->exposed.end(), "frames are concealed that aren't exposed");
+  *it = impl_->exposed.back();
+  impl_->exposed.pop_back();
+  impl_->dirty.Assign(run.first.value(), run.count.value(), true);
 }
 
 void FrameAllocator::Unpin(FrameRun run) {

@@ -84,6 +84,11 @@ class FrameAllocator {
   // Requires that the frames are handed out. Costs O(1); freeing costs O(1) more for each live pin.
   FramePin Pin(FrameRun run);
 
+  // From now on somebody may write to these frames whether they are handed out or not, until Conceal is called as often
+  // for the same run. OUT_OF_RANGE: not part of the memory. RESOURCE_EXHAUSTED: the host can't provide them.
+  absl::Status Expose(FrameRun run);
+  void Conceal(FrameRun run);
+
   // Gives all free memory back to the host.
   void Trim();
 

@@ -208,7 +208,7 @@ PageCount PageTree::CountBefore(const Node* node, PageIndex at) {
 
 PageCount PageTree::CountIn(PageIndex begin, PageIndex end) const {
   if (begin >= end) return PageCount();
-  return CountBefore(root_, end) - CountBefore(root_, begin);
+  return CountBefore(root_, KeyOf(end)) - CountBefore(root_, KeyOf(begin));
 }
 
 bool PageTree::Walk(const Node* node, bool shared, PageIndex begin, PageIndex end, bool backwards,
@@ -252,10 +252,16 @@ bool PageTree::Walk(const Node* node, bool shared, PageIndex begin, PageIndex en
   return (backwards ? !go_left : !go_right) || Walk(further, shared, begin, end, backwards, visit);
 }
 
+bool PageTree::Visit(PageIndex begin, PageIndex end, bool backwards, absl::FunctionRef<bool(const Run&)> visit) const {
+  return Walk(root_, false, KeyOf(begin), KeyOf(end), backwards, [&](const Run& run) {
+    return visit({{run.pages.first - shift_, run.pages.frames}, run.shared});
+  });
+}
+
 void PageTree::ForEach(PageIndex begin, PageIndex end, absl::FunctionRef<bool(const Run&)> visit) const {
   // Nodes that continue each other are one run.
   std::optional<Run> run;
-  const bool all = Walk(root_, false, begin, end, /*backwards=*/false, [&](const Run& next) {
+  const bool all = Visit(begin, end, /*backwards=*/false, [&](const Run& next) {
     if (run.has_value() && run->shared == next.shared && run->pages.end() == next.pages.first &&
         run->pages.frames.end() == next.pages.frames.first) {
       run->pages.frames.count += next.pages.count();
@@ -268,16 +274,6 @@ void PageTree::ForEach(PageIndex begin, PageIndex end, absl::FunctionRef<bool(co
   if (all && run.has_value()) visit(*run);
 }
 
-void PageTree::ForEachGap(PageIndex begin, PageIndex end, absl::FunctionRef<void(PageIndex, PageIndex)> visit) const {
-  PageIndex at = begin;
-  Walk(root_, false, begin, end, /*backwards=*/false, [&](const Run& run) {
-    if (run.pages.first > at) visit(at, run.pages.first);
-    at = run.pages.end();
-    return true;
-  });
-  if (at < end) visit(at, end);
-}
-
 std::optional<PageTree::Run> PageTree::FindFrom(PageIndex page) const {
   std::optional<Run> found;
   ForEach(page, kNoEnd, [&](const Run& run) {
@@ -286,7 +282,7 @@ std::optional<PageTree::Run> PageTree::FindFrom(PageIndex page) const {
   });
   if (!found.has_value() || found->pages.first != page) return found;
   // What lies before `page` belongs to it too, where it continues.
-  Walk(root_, false, PageIndex(0), page, /*backwards=*/true, [&](const Run& run) {
+  Visit(PageIndex(0), page, /*backwards=*/true, [&](const Run& run) {
     if (run.shared != found->shared || run.pages.end() != found->pages.first ||
         run.pages.frames.end() != found->pages.frames.first) {
       return false;
@@ -307,7 +303,7 @@ std::optional<PageTree::Run> PageTree::Find(PageIndex page) const {
 
 std::optional<PageTree::Run> PageTree::FindBefore(PageIndex page) const {
   std::optional<PageIndex> last;
-  Walk(root_, false, PageIndex(0), page, /*backwards=*/true, [&](const Run& run) {
+  Visit(PageIndex(0), page, /*backwards=*/true, [&](const Run& run) {
     last = run.pages.end() - PageCount(1);
     return false;
   });
@@ -315,6 +311,7 @@ std::optional<PageTree::Run> PageTree::FindBefore(PageIndex page) const {
 }
 
 void PageTree::Insert(PageRun run) {
+  run.first = KeyOf(run.first);
   auto [before, after] = Split(root_, run.first);
   // The split has made the path to the last node before, and that to the first one after, our own.
   Node* last = before;
@@ -355,22 +352,56 @@ void PageTree::Remove(PageIndex begin, PageIndex end, FreeFrames free) {
     Drop(std::exchange(root_, nullptr), free);
     return;
   }
-  const auto [before, rest] = Split(root_, begin);
-  const auto [middle, after] = Split(rest, end);
+  if (CountIn(begin, end) == PageCount()) return;  // no path to copy
+  const auto [before, rest] = Split(root_, KeyOf(begin));
+  const auto [middle, after] = Split(rest, KeyOf(end));
   Drop(middle, free);
   root_ = Merge(before, after);
 }
 
 PageTree PageTree::Snapshot(PageIndex begin, PageIndex end) const {
   PageTree copy;
-  if (root_ == nullptr) return copy;
-  copy.root_ = root_;
-  ++root_->points;
-  // Nothing is freed: this tree has it all.
-  const auto nothing = [](FrameRun) {};
-  copy.Remove(PageIndex(0), begin, nothing);
-  copy.Remove(end, kNoEnd, nothing);
+  copy.shift_ = shift_;
+  if (root_ != nullptr) {
+    copy.root_ = root_;
+    ++root_->points;
+    // Nothing is freed: this tree has it all.
+    const auto nothing = [](FrameRun) {};
+    copy.Remove(PageIndex(0), begin, nothing);
+    copy.Remove(end, kNoEnd, nothing);
+  }
+  copy.shift_ += begin - PageIndex(0);
   return copy;
+}
+
+PageCount PageTree::CountNotIn(PageIndex begin, PageIndex end, absl::Span<const PageTree* const> others) const {
+  PageCount count;
+  std::vector<PageRun> left, still;  // by keys
+  ForEach(begin, end, [&](const Run& run) {
+    if (run.shared) {
+      left.push_back({KeyOf(run.pages.first), run.pages.frames});
+    } else {
+      count += run.pages.count();
+    }
+    return true;
+  });
+  for (const PageTree* other : others) {
+    if (left.empty()) break;
+    still.clear();
+    for (const PageRun& run : left) {
+      PageIndex at = run.first;
+      Walk(other->root_, false, run.first, run.end(), /*backwards=*/false, [&](const Run& there) {
+        if (run.FrameOf(there.pages.first) != there.pages.frames.first) return true;
+        if (there.pages.first > at) still.push_back(run.Cut(at, there.pages.first));
+        at = there.pages.end();
+        return true;
+      });
+      if (at < run.end()) still.push_back(run.Cut(at, run.end()));
+    }
+    left.swap(still);
+  }
+  for (const PageRun& run : left) count += run.count();
+  return count;
 }
 
 struct PageTree::Checker {

@@ -10,10 +10,27 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "mm/page_list.h"
 #include "mm/units.h"
 
 namespace zirconia::mm {
+
+// Consecutive pages of a VMO that are held by consecutive frames.
+struct PageRun {
+  PageIndex first;
+  FrameRun frames;
+
+  PageCount count() const { return frames.count; }
+  PageIndex end() const { return first + frames.count; }
+  // The frame of a page in it.
+  FrameNumber FrameOf(PageIndex page) const { return frames.first + (page - first); }
+  // The part in [begin, end), which must overlap it.
+  PageRun Cut(PageIndex begin, PageIndex end) const {
+    const PageIndex b = begin > first ? begin : first;
+    const PageIndex e = end < this->end() ? end : this->end();
+    return {b, {FrameOf(b), e - b}};
+  }
+  friend bool operator==(PageRun, PageRun) = default;
+};
 
 // The committed pages of one VMO, as runs in order of pages, and the frames that hold them. Trees share what they have
 // in common: `Snapshot` of everything is O(1), of a window O(log n), however large, scattered or shared the tree is; a
@@ -33,7 +50,7 @@ class PageTree {
   using FreeFrames = absl::FunctionRef<void(FrameRun)>;
 
   PageTree() = default;
-  PageTree(PageTree&& other) noexcept : root_(std::exchange(other.root_, nullptr)) {}
+  PageTree(PageTree&& other) noexcept : root_(std::exchange(other.root_, nullptr)), shift_(other.shift_) {}
   PageTree& operator=(PageTree&& other) = delete;
   // Requires that it is empty: `Clear` says what becomes of the frames.
   ~PageTree();
@@ -51,17 +68,17 @@ class PageTree {
 
   // Calls `visit` for the part of each run in [begin, end), in order, until it returns false.
   void ForEach(PageIndex begin, PageIndex end, absl::FunctionRef<bool(const Run&)> visit) const;
-  // Calls `visit` for each stretch of [begin, end) that isn't in it, in order.
-  void ForEachGap(PageIndex begin, PageIndex end, absl::FunctionRef<void(PageIndex, PageIndex)> visit) const;
-
   // Requires that none of the pages is in it, and that nobody else has the frames.
   void Insert(PageRun run);
   // Takes out the pages in [begin, end); `free` gets the frames that nobody has any more.
   void Remove(PageIndex begin, PageIndex end, FreeFrames free);
   void Clear(FreeFrames free) { Remove(PageIndex(0), PageIndex(~uint64_t{0}), free); }
 
-  // Another tree with what is in [begin, end) now. Both go their own ways from then on.
+  // Another tree with what is in [begin, end) now, where `begin` is its page 0. Both go their own ways from then on.
   PageTree Snapshot(PageIndex begin, PageIndex end) const;
+
+  // How many of the pages in [begin, end) stand in none of the `others`, which share with this tree.
+  PageCount CountNotIn(PageIndex begin, PageIndex end, absl::Span<const PageTree* const> others) const;
 
   // Checks trees that share among themselves only: order, counts, and that each frame is counted as often as it is
   // there. An error names the first thing that is wrong.
@@ -87,12 +104,21 @@ class PageTree {
   static void Drop(Node* node, FreeFrames free);
 
   static PageCount CountBefore(const Node* node, PageIndex at);
+  // A page of this tree as nodes have it.
+  PageIndex KeyOf(PageIndex page) const {
+    const PageIndex key = page + shift_;
+    return key < page ? PageIndex(~uint64_t{0}) : key;
+  }
+  // Walk for pages of this tree.
+  bool Visit(PageIndex begin, PageIndex end, bool backwards, absl::FunctionRef<bool(const Run&)> visit) const;
   // Calls `visit` for what lies in [begin, end), run by run as nodes have them, forwards or backwards, until it returns
   // false. `shared`: something above the node is.
   static bool Walk(const Node* node, bool shared, PageIndex begin, PageIndex end, bool backwards,
                    absl::FunctionRef<bool(const Run&)> visit);
 
   Node* root_ = nullptr;
+  // Trees that share have the same page at the same key, which is `shift_` more than the page's number in this one.
+  PageCount shift_;
 };
 
 }  // namespace zirconia::mm

@@ -22,18 +22,24 @@ absl::Status Broken(VirtAddr address, const char* what) {
 absl::Status VerifyFrames(const FrameAllocator& frames, absl::Span<const std::shared_ptr<VmObject>> vmos) {
   if (absl::Status status = frames.Verify(); !status.ok()) return status;
   std::vector<FrameRun> all;
-  PageCount total;
   for (const auto& vmo : vmos) {
     if (absl::Status status = vmo->Verify(); !status.ok()) return status;
+    if (vmo->kind() == VmPages::Kind::kPhysical) continue;
     absl::MutexLock lock(&vmo->mutex());
-    total += vmo->pages().size();
-    vmo->pages().ForEach(PageIndex(0), vmo->end(), [&](PageRun run) { all.push_back(run.frames); });
+    vmo->pages().mutex().AssertHeld();
+    vmo->pages().tree().ForEach(PageIndex(0), vmo->pages().end(), [&](const PageTree::Run& run) {
+      all.push_back(run.pages.frames);
+      return true;
+    });
   }
+  // VMOs share frames within a family only, where VmObject::Verify has counted them.
   std::sort(all.begin(), all.end(), [](FrameRun a, FrameRun b) { return a.first < b.first; });
-  for (size_t i = 1; i < all.size(); ++i) {
-    if (all[i - 1].end() > all[i].first) {
-      return absl::InternalError(absl::StrFormat("frame %d holds two pages", all[i].first.value()));
-    }
+  PageCount total;
+  FrameNumber at;
+  for (const FrameRun run : all) {
+    if (run.end() <= at) continue;
+    total += run.end() - std::max(at, run.first);
+    at = run.end();
   }
   if (total != frames.stats().used) {
     return absl::InternalError(
@@ -109,24 +115,30 @@ absl::Status AddressSpace::VerifyTranslation(Translation translation) const {
     const VirtAddr base = translation.range.base;
     const VmMapping* mapping = FindMapping(base);
     if (mapping == nullptr) return Broken(base, "translated, but not mapped");
-    absl::MutexLock lock(&mapping->vmo->mutex());
+    absl::MutexLock lock(&mapping->pages.mutex());
     if (!mapping->may_show_frames) return Broken(base, "translated, but the mapping says that it shows nothing");
     const PageIndex page = mapping->PageAt(base);
     if (page >= mapping->vmo->end()) return Broken(base, "translated beyond the end of the VMO");
-    const auto run = mapping->vmo->pages().FindFrom(page);
+    const auto run = mapping->pages.tree().FindFrom(page);
+    const bool committed = run && run->pages.first <= page;
     PageIndex end = std::min(mapping->end_page(), mapping->vmo->end());
     if (translation.first_frame) {
-      if (!run || run->first > page) return Broken(base, "translated to a frame, but not committed");
-      if (run->FrameOf(page) != *translation.first_frame) return Broken(base, "translated to the wrong frame");
-      if (translation.protection != mapping->protection) return Broken(base, "translated with the wrong protection");
-      end = std::min(end, run->end());
+      if (!committed) return Broken(base, "translated to a frame, but not committed");
+      if (run->pages.FrameOf(page) != *translation.first_frame) return Broken(base, "translated to the wrong frame");
+      if (run->shared && translation.protection.write()) return Broken(base, "a page that is shared can be written");
+      // What was shared may be shown without write permission until somebody writes.
+      if (translation.protection != mapping->protection &&
+          translation.protection != mapping->protection.WithoutWrite()) {
+        return Broken(base, "translated with the wrong protection");
+      }
+      end = std::min(end, run->pages.end());
     } else {
-      if (run && run->first <= page) return Broken(base, "translated to zeros, but committed");
+      if (committed) return Broken(base, "translated to zeros, but committed");
       if (!mapping->may_show_zeros) return Broken(base, "translated to zeros, but the mapping says that it shows none");
       if (translation.protection != mapping->protection.WithoutWrite()) {
         return Broken(base, "zeros with the wrong protection");
       }
-      if (run) end = std::min(end, run->first);
+      if (run) end = std::min(end, run->pages.first);
     }
     const PageCount n = std::min(PageCount::Of(translation.range.size), end - page);
     if (translation.first_frame) *translation.first_frame = *translation.first_frame + n;

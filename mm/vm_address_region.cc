@@ -109,7 +109,7 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   auto mapping = std::make_unique<VmMapping>(&in, in.table_, request.vmo);
   mapping->region = this;
   mapping->range = range;
-  mapping->first_page = PageIndex::Of(request.vmo_offset);
+  mapping->first_page = request.vmo->first() + PageCount::Of(request.vmo_offset);
   mapping->protection = request.protection;
   mapping->max_protection = most;
   mapping->immutable = request.immutable;
@@ -230,17 +230,28 @@ absl::Status VmAddressRegion::Protect(VirtRange range, Protection protection) {
   }
   locks.Lock();
 
+  // One edit for all, but that pages which may be shared aren't made writable: faults will do that.
+  AddressSpace::Edits edits;
   bool shown = false;
-  in.ForEachMapping(range, [&](VmMapping& mapping) { return !(shown = mapping.may_show_frames); });
+  in.ForEachMapping(range, [&](VmMapping& mapping) {
+    shown |= mapping.may_show_frames;
+    mapping.pages.mutex().AssertHeld();
+    const Protection now = mapping.pages.MayShare() ? protection.WithoutWrite() : protection;
+    if (!edits.empty() && edits.back().protection == now) {
+      edits.back().range = VirtRange::FromTo(edits.back().range.base, mapping.range.Intersect(range).end());
+    } else {
+      edits.push_back(PageTableEdit::Protect(mapping.range.Intersect(range), now));
+    }
+    return true;
+  });
   if (shown) {
-    const PageTableEdit edit = PageTableEdit::Protect(range, protection);
     PageTable::Reservation reservation;
     if (needs_more) {
-      auto prepared = in.table_.Prepare({&edit, 1});
+      auto prepared = in.table_.Prepare(edits);
       if (!prepared.ok()) return prepared.status();
       reservation = *std::move(prepared);
     }
-    in.table_.Commit({&edit, 1}, std::move(reservation), nullptr);
+    in.table_.Commit(edits, std::move(reservation), nullptr);
   }
   in.SplitAt(range.base);
   in.SplitAt(range.end());
@@ -329,30 +340,53 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range) {
   }
 
   for (const Part& part : parts) {
-    part.mapping->vmo->mutex().AssertHeld();
     if (part.end > part.mapping->vmo->end()) return absl::OutOfRangeError("beyond the end of the VMO");
-  }
-  if (op == RangeOp::kCommit) {
-    std::vector<std::pair<VmObject*, PageRun>> added;
-    for (const Part& part : parts) {
-      VmObject& vmo = *part.mapping->vmo;
-      vmo.mutex().AssertHeld();
-      std::vector<PageRun> runs;
-      status = vmo.CommitLocked(part.begin, part.end, &runs);
-      if (!status.ok()) {
-        for (const auto& [to, run] : added) {
-          to->mutex().AssertHeld();
-          to->DecommitLocked(run.first, run.end(), freed);
-        }
-        return status;
-      }
-      for (const PageRun& run : runs) added.emplace_back(&vmo, run);
-    }
-    return absl::OkStatus();
-  }
-  for (const Part& part : parts) {
+    if (op != RangeOp::kDecommit) continue;
     part.mapping->vmo->mutex().AssertHeld();
-    part.mapping->vmo->DecommitLocked(part.begin, part.end, freed);
+    if (status = part.mapping->vmo->MayDecommit(part.begin, part.end); !status.ok()) return status;
+  }
+  // The same page may be mapped twice.
+  std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+    return std::pair(&a.mapping->pages, a.begin) < std::pair(&b.mapping->pages, b.begin);
+  });
+  std::vector<Part> joined;
+  for (const Part& part : parts) {
+    if (!joined.empty() && &joined.back().mapping->pages == &part.mapping->pages && joined.back().end >= part.begin) {
+      joined.back().end = std::max(joined.back().end, part.end);
+    } else {
+      joined.push_back(part);
+    }
+  }
+  switch (op) {
+    case RangeOp::kCommit: {
+      std::vector<VmPages::NewPages> made;
+      for (const Part& part : joined) {
+        part.mapping->pages.mutex().AssertHeld();
+        auto pages = part.mapping->pages.MakeAll(part.begin, part.end, /*fill=*/true);
+        if (!pages.ok()) return pages.status();
+        made.push_back(*std::move(pages));
+      }
+      for (size_t i = 0; i < joined.size(); ++i) {
+        VmPages& pages = joined[i].mapping->pages;
+        pages.mutex().AssertHeld();
+        pages.Install(std::move(made[i]), nullptr, freed);
+      }
+      break;
+    }
+    case RangeOp::kZero:
+    case RangeOp::kDecommit:
+      for (const Part& part : joined) {
+        VmPages& pages = part.mapping->pages;
+        pages.mutex().AssertHeld();
+        if (op == RangeOp::kDecommit) {
+          pages.Decommit(part.begin, part.end, freed);
+        } else if (status = pages.Zero(part.begin.offset(), (part.end - part.begin).bytes(), freed); !status.ok()) {
+          return status;
+        }
+      }
+      break;
+    case RangeOp::kMapRange:
+      break;
   }
   return absl::OkStatus();
 }

@@ -17,12 +17,12 @@ class VmAddressRegion;
 
 // Belongs to its address space, and is known to its VMO as long as it is there.
 //
-// Locking: what is written under two locks may be read under either. `range` and `first_page` are written under the
-// address space's and the VMO's lock. The `may_show...` flags are the VMO's. All else is the address space's.
+// Locking: what is written under two locks may be read under either. `range`, `first_page` and `protection` are written
+// under the address space's and the VMO's lock. The `may_show...` flags are the VMO's. All else is the address space's.
 class VmMapping {
  public:
   VmMapping(const AddressSpace* in_space, PageTable& in_table, std::shared_ptr<VmObject> of_vmo)
-      : space(in_space), table(in_table), vmo(std::move(of_vmo)) {}
+      : space(in_space), table(in_table), vmo(std::move(of_vmo)), pages(vmo->pages()) {}
   // The same but for the range: for the upper part of one that is cut.
   VmMapping(const VmMapping&) = default;
   VmMapping& operator=(const VmMapping&) = delete;
@@ -30,6 +30,8 @@ class VmMapping {
   PageIndex end_page() const { return first_page + PageCount::Of(range.size); }
   PageIndex PageAt(VirtAddr address) const { return first_page + PageCount::Of(address - range.base); }
   ByteSize OffsetOf(VirtAddr address) const { return first_page.offset() + (address - range.base); }
+  // Where in the VMO it begins.
+  ByteSize OffsetInVmo() const { return (first_page - vmo->first()).bytes(); }
   // Where the pages of [begin, end) that it shows stand.
   VirtRange RangeOf(PageIndex begin, PageIndex end) const {
     begin = std::max(begin, first_page);
@@ -41,6 +43,7 @@ class VmMapping {
   const AddressSpace* const space;
   PageTable& table;
   const std::shared_ptr<VmObject> vmo;
+  VmPages& pages;  // the VMO's; what follows counts pages as they do
   VmAddressRegion* region = nullptr;  // that it stands in
   VirtRange range;
   PageIndex first_page;

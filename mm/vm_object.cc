@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "mm/check.h"
 #include "mm/vm_mapping.h"
 
@@ -12,109 +11,257 @@ namespace zirconia::mm {
 namespace {
 
 absl::Status Outside() { return absl::OutOfRangeError("not inside of the VMO"); }
+absl::Status TooLarge() { return absl::OutOfRangeError("too large for a VMO"); }
+absl::Status HeldForDevice() { return absl::FailedPreconditionError("a device reaches some of the pages"); }
 
 // One past the last page that the bytes up to `offset` touch.
 PageIndex EndOf(ByteSize offset) { return PageIndex((offset.value() + kPageSize - 1) >> kPageShift); }
 
 }  // namespace
 
+std::shared_ptr<VmObject> VmObject::Make(std::shared_ptr<VmPages> pages, bool resizable) {
+  std::shared_ptr<VmObject> vmo(new VmObject(std::move(pages), resizable, PageIndex(0), std::nullopt));
+  absl::MutexLock lock(&vmo->mutex());
+  vmo->pages_->AddView(vmo.get());
+  return vmo;
+}
+
 absl::StatusOr<std::shared_ptr<VmObject>> VmObject::Create(FrameAllocator& frames, ByteSize size, bool resizable) {
-  if (size > kMaxSize) return absl::OutOfRangeError("too large for a VMO");
-  return std::shared_ptr<VmObject>(new VmObject(frames, EndOf(size), resizable));
+  if (size > kMaxSize) return TooLarge();
+  return Make(VmPages::CreateAnonymous(frames, EndOf(size) - PageIndex(0)), resizable);
+}
+
+absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateContiguous(FrameAllocator& frames, ByteSize size,
+                                                                     unsigned align_log2) {
+  if (size == ByteSize(0)) return absl::InvalidArgumentError("empty");
+  if (size > kMaxSize) return TooLarge();
+  const unsigned align_frames = align_log2 > kPageShift ? align_log2 - unsigned{kPageShift} : 0;
+  auto pages = VmPages::CreateContiguous(frames, EndOf(size) - PageIndex(0), align_frames);
+  if (!pages.ok()) return pages.status();
+  return Make(*std::move(pages), /*resizable=*/false);
+}
+
+absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreatePhysical(FrameAllocator& frames, FrameRun run) {
+  if (run.empty()) return absl::InvalidArgumentError("empty");
+  auto pages = VmPages::CreatePhysical(frames, run);
+  if (!pages.ok()) return pages.status();
+  return Make(*std::move(pages), /*resizable=*/false);
+}
+
+absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateSnapshot(ByteSize offset, ByteSize size, bool resizable) {
+  if (!offset.IsPageAligned()) return absl::InvalidArgumentError("the offset isn't page-aligned");
+  if (size > kMaxSize || offset + size < offset) return TooLarge();
+  if (kind() != VmPages::Kind::kAnonymous) return absl::UnimplementedError("this memory can't be shared by snapshots");
+  const PageIndex begin = PageIndex::Of(InPages(offset));
+  const PageCount count = EndOf(size) - PageIndex(0);
+  absl::MutexLock lock(&mutex());
+  if (pages_->IsHeldForDevice(PageIndex(0), PageIndex(~uint64_t{0}))) return HeldForDevice();
+  if (cache_policy() != 0) return absl::FailedPreconditionError("it isn't cached");
+  // A slice shows no more than itself.
+  auto pages = pages_->Snapshot(begin, count, end());
+  if (!pages.ok()) return pages.status();
+  std::shared_ptr<VmObject> child(new VmObject(*std::move(pages), resizable, PageIndex(0), std::nullopt));
+  child->mutex().AssertHeld();
+  child->pages_->AddView(child.get());
+  Adopt(*child);
+  return child;
+}
+
+absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateSlice(ByteSize offset, ByteSize size) {
+  if (!offset.IsPageAligned()) return absl::InvalidArgumentError("the offset isn't page-aligned");
+  if (resizable_) return absl::UnimplementedError("a resizable VMO has no slices");
+  if (size > kMaxSize || offset + size < offset) return TooLarge();
+  const PageCount count = EndOf(size) - PageIndex(0);
+  if (!IsInside(offset, count.bytes())) return absl::InvalidArgumentError("not inside of the VMO");
+  std::shared_ptr<VmObject> child(new VmObject(pages_, false, PageIndex::Of(InPages(offset)), count));
+  absl::MutexLock lock(&mutex());
+  child->mutex().AssertHeld();
+  child->pages_->AddView(child.get());
+  Adopt(*child);
+  return child;
 }
 
 VmObject::~VmObject() {
-  ZIRCONIA_CHECK(mappings_.size() == 0, "a VMO dies while it is mapped");
-  pages_.ForEach(PageIndex(0), end_, [this](PageRun run) { frames_.Free(run.frames); });
+  FreedFrames freed;
+  absl::MutexLock lock(&mutex());
+  ZIRCONIA_CHECK(mapping_count_ == 0, "a VMO dies while it is mapped");
+  for (VmObject* child : children_) {
+    child->mutex().AssertHeld();
+    child->parent_ = nullptr;
+    if (parent_ == nullptr) continue;
+    parent_->mutex().AssertHeld();
+    parent_->Adopt(*child);
+  }
+  if (parent_ != nullptr) {
+    parent_->mutex().AssertHeld();
+    parent_->Lose(*this);
+  }
+  // What nobody sees any more goes: of views, the youngest is the one that sees what nobody else does.
+  pages_->RemoveView(this);
+  if (!pages_->views().empty()) {
+    pages_->AddView(this);
+    ForEachOwn(first_, end(), [&](PageIndex from, PageIndex to)
+                                  ABSL_NO_THREAD_SAFETY_ANALYSIS { pages_->Decommit(from, to, freed); });
+    pages_->RemoveView(this);
+  }
+}
+
+void VmObject::Adopt(VmObject& child) {
+  child.mutex().AssertHeld();
+  if (child.parent_user_id_ == 0) child.parent_user_id_ = user_id();
+  child.parent_ = this;
+  children_.insert(&child);
+  if (!child.is_slice()) ++snapshots_;
+  if (children_.size() == 1 && observer_ != nullptr) observer_->OnChildren(true);
+}
+
+void VmObject::Lose(VmObject& child) {
+  children_.erase(&child);
+  if (!child.is_slice()) --snapshots_;
+  if (children_.empty() && observer_ != nullptr) observer_->OnChildren(false);
 }
 
 std::string VmObject::name() const {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&mutex());
   return name_;
 }
 
 void VmObject::set_name(std::string name) {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&mutex());
   name_ = std::move(name);
 }
 
+size_t VmObject::child_count() const {
+  absl::MutexLock lock(&mutex());
+  return children_.size();
+}
+
+void VmObject::ObserveChildren(ChildrenObserver* observer) {
+  absl::MutexLock lock(&mutex());
+  observer_ = observer;
+  if (observer_ != nullptr) observer_->OnChildren(!children_.empty());
+}
+
+absl::Status VmObject::SetCachePolicy(uint32_t policy) {
+  absl::MutexLock lock(&mutex());
+  const bool has_pages = kind() != VmPages::Kind::kPhysical && pages_->tree().size() != PageCount();
+  if (has_pages || pages_->IsMapped() || is_child() || !children_.empty() ||
+      pages_->IsHeldForDevice(PageIndex(0), end())) {
+    return absl::FailedPreconditionError("it is in use");
+  }
+  pages_->set_cache_policy(policy);
+  return absl::OkStatus();
+}
+
+PageCount VmObject::ChargedIn(PageIndex begin, PageIndex end) const {
+  PageCount count;
+  ForEachOwn(std::max(begin, first_), std::min(end, this->end()),
+             [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS { count += pages_->Charged(from, to); });
+  return count;
+}
+
+void VmObject::ForEachOwn(PageIndex begin, PageIndex end,
+                          absl::FunctionRef<void(PageIndex, PageIndex)> visit) const {
+  absl::InlinedVector<std::pair<PageIndex, PageIndex>, 4> others;
+  for (const VmObject* view : pages_->views()) {
+    if (view == this) break;
+    others.emplace_back(view->first_, view->end());
+  }
+  std::sort(others.begin(), others.end());
+  for (const auto& [from, to] : others) {
+    if (from > begin && begin < end) visit(begin, std::min(from, end));
+    begin = std::max(begin, to);
+  }
+  if (begin < end) visit(begin, end);
+}
+
 PageCount VmObject::committed_pages() const {
-  absl::MutexLock lock(&mutex_);
-  return pages_.size();
+  absl::MutexLock lock(&mutex());
+  return ChargedIn(PageIndex(0), pages_->end());
+}
+
+PageCount VmObject::CommittedIn(ByteSize offset, ByteSize length) const {
+  absl::MutexLock lock(&mutex());
+  return ChargedIn(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length));
 }
 
 size_t VmObject::mapping_count() const {
-  absl::MutexLock lock(&mutex_);
-  return mappings_.size();
+  absl::MutexLock lock(&mutex());
+  return mapping_count_;
 }
 
 size_t VmObject::share_count() const {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&mutex());
   return spaces_.size();
 }
 
 size_t VmObject::run_count() const {
-  absl::MutexLock lock(&mutex_);
-  return pages_.run_count();
+  absl::MutexLock lock(&mutex());
+  size_t runs = 0;
+  pages_->tree().ForEach(first_, end(), [&](const PageTree::Run&) { return ++runs, true; });
+  return runs;
 }
 
 bool VmObject::IsInside(ByteSize offset, ByteSize length) const {
-  return offset <= end_.offset() && length <= end_.offset() - offset;
+  const ByteSize all = size();
+  return offset <= all && length <= all - offset;
 }
 
 absl::Status VmObject::Resize(ByteSize size) {
   if (!resizable_) return absl::UnavailableError("not resizable");
-  if (size > kMaxSize) return absl::OutOfRangeError("too large for a VMO");
+  if (size > kMaxSize) return TooLarge();
+  const PageIndex new_end = EndOf(size);
   FreedFrames freed;
-  absl::MutexLock lock(&mutex_);
-  const PageIndex old_end = std::exchange(end_, EndOf(size));
-  size_.store(end_.value(), std::memory_order_release);
-  if (end_ >= old_end) return absl::OkStatus();
-  TakeOut(end_, old_end);
-  pages_.Remove(end_, old_end, [&](PageRun run) { freed.Add(frames_, run.frames); });
+  absl::MutexLock lock(&mutex());
+  if (new_end < end() && pages_->IsHeldForDevice(new_end, end())) return HeldForDevice();
+  pages_->SetEnd(new_end, freed);
   return absl::OkStatus();
 }
 
 absl::Status VmObject::Commit(ByteSize offset, ByteSize length) {
-  absl::MutexLock lock(&mutex_);
+  FreedFrames freed;
+  absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
   if (length == ByteSize(0)) return absl::OkStatus();
-  return CommitLocked(PageIndex::Of(offset), EndOf(offset + length), nullptr);
+  auto made = pages_->MakeAll(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length), /*fill=*/true);
+  if (!made.ok()) return made.status();
+  pages_->Install(*std::move(made), nullptr, freed);
+  return absl::OkStatus();
+}
+
+absl::Status VmObject::MayDecommit(PageIndex begin, PageIndex end) const {
+  const bool has_snapshots = std::any_of(pages_->views().begin(), pages_->views().end(), [&](const VmObject* view) {
+    view->mutex().AssertHeld();
+    return view->snapshots_ != 0;
+  });
+  if (kind() != VmPages::Kind::kAnonymous || pages_->is_snapshot() || has_snapshots) {
+    return absl::UnimplementedError("its pages can't be given back one by one");
+  }
+  return pages_->IsHeldForDevice(begin, end) ? HeldForDevice() : absl::OkStatus();
 }
 
 absl::Status VmObject::Decommit(ByteSize offset, ByteSize length) {
   if (!offset.IsPageAligned() || !length.IsPageAligned()) return absl::InvalidArgumentError("not page-aligned");
   FreedFrames freed;
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
-  DecommitLocked(PageIndex::Of(offset), PageIndex::Of(offset + length), freed);
+  const PageIndex begin = PageIndex::Of(InPages(offset));
+  const PageIndex end = PageIndex::Of(InPages(offset) + length);
+  if (absl::Status status = MayDecommit(begin, end); !status.ok()) return status;
+  pages_->Decommit(begin, end, freed);
   return absl::OkStatus();
 }
 
 absl::Status VmObject::Zero(ByteSize offset, ByteSize length) {
   FreedFrames freed;
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
-  const ByteSize end = offset + length;
-  const auto clear = [&](ByteSize from, ByteSize to) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    const PageIndex page = PageIndex::Of(from);
-    if (const auto run = pages_.Find(page)) {
-      std::memset(frames_.memory().data(run->FrameOf(page)) + (from - page.offset()).value(), 0, (to - from).value());
-    }
-  };
-  PageIndex first_whole = PageIndex::Of(offset), end_whole = PageIndex::Of(end);
-  if (!offset.IsPageAligned()) {
-    first_whole = first_whole + PageCount(1);
-    clear(offset, std::min(end, first_whole.offset()));
-  }
-  if (!end.IsPageAligned() && end_whole >= first_whole) clear(end_whole.offset(), end);
-  if (first_whole < end_whole) DecommitLocked(first_whole, end_whole, freed);
-  return absl::OkStatus();
+  return pages_->Zero(InPages(offset), length, freed);
 }
 
 absl::Status VmObject::Read(ByteSize offset, absl::Span<std::byte> to) {
   {
-    absl::MutexLock lock(&mutex_);
+    absl::MutexLock lock(&mutex());
     if (!IsInside(offset, ByteSize(to.size()))) return Outside();
   }
   while (!to.empty()) {
@@ -145,161 +292,55 @@ absl::Status VmObject::Write(ByteSize offset, absl::Span<const std::byte> from) 
 }
 
 absl::StatusOr<PinnedBytes> VmObject::Pin(ByteSize offset, ByteSize length, Access access) {
-  absl::MutexLock lock(&mutex_);
-  return PinLocked(offset, length, access);
+  FreedFrames freed;
+  absl::MutexLock lock(&mutex());
+  if (offset >= size()) return Outside();
+  return pages_->Pin(InPages(offset), std::min(length, size() - offset), access, freed);
 }
 
-absl::StatusOr<VmObject::Piece> VmObject::PieceAt(ByteSize offset, ByteSize length, Access access) {
-  if (offset >= end_.offset()) return Outside();
-  length = std::min(length, end_.offset() - offset);
-  const PageIndex page = PageIndex::Of(offset);
-  const PageIndex end = EndOf(offset + length);
-  auto run = pages_.FindFrom(page);
-  Piece piece;
-  if (!run || run->first > page) {
-    const PageIndex stretch_end = run ? std::min(run->first, end) : end;
-    if (access != Access::kWrite) {
-      piece.size = std::min(length, stretch_end.offset() - offset);
-      return piece;
-    }
-    auto committed = CommitStretch(page, stretch_end - page, nullptr);
-    if (!committed.ok()) return committed.status();
-    run = *committed;
-  }
-  piece.frames = run->Cut(page, end).frames;
-  piece.in_frame = offset - page.offset();
-  piece.size = std::min(length, piece.frames.count.bytes() - piece.in_frame);
-  return piece;
-}
-
-absl::StatusOr<PinnedBytes> VmObject::PinLocked(ByteSize offset, ByteSize length, Access access) {
-  const auto piece = PieceAt(offset, length, access);
-  if (!piece.ok()) return piece.status();
-  PinnedBytes pinned;
-  pinned.size = piece->size;
-  if (!piece->frames.empty()) {
-    pinned.pin = frames_.Pin(piece->frames);
-    pinned.data = DataOf(*piece);
-  }
-  return pinned;
-}
-
-std::optional<FrameNumber> VmObject::Hint(PageIndex page) const {
-  const auto before = pages_.FindBefore(page);
-  const auto after = pages_.FindFrom(page);
-  if (before && (!after || page - before->end() <= after->first - page)) return before->FrameOf(page);
-  if (after && after->frames.first.value() >= (after->first - page).value()) {
-    return after->frames.first - (after->first - page);
-  }
-  return std::nullopt;
-}
-
-absl::StatusOr<PageRun> VmObject::CommitStretch(PageIndex first, PageCount wanted, const VmMapping* except) {
-  auto frames =
-      frames_.AllocateRun(wanted, Hint(first), {first - PageIndex(0), end_ - first - std::min(wanted, end_ - first)});
-  if (!frames.ok()) return frames.status();
-  const PageRun run{first, *frames};
-  pages_.Insert(run);
-  TakeOutZeros(run.first, run.end(), except);
-  return run;
-}
-
-absl::Status VmObject::CommitLocked(PageIndex begin, PageIndex end, std::vector<PageRun>* added) {
-  // Each gap is filled from where its neighbours would continue, so that runs grow together; the page list changes when
-  // all are had.
-  std::vector<PageRun> filled;
-  absl::Status status;
-  pages_.ForEachGap(begin, end, [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (!status.ok()) return;
-    auto frames = frames_.Allocate(to - from, Hint(from), {from - PageIndex(0), end_ - to});
-    if (!frames.ok()) {
-      status = frames.status();
-      return;
-    }
-    for (const FrameRun run : *frames) {
-      filled.push_back({from, run});
-      from = from + run.count;
-    }
+absl::StatusOr<std::vector<FrameRun>> VmObject::HoldForDevice(ByteSize offset, ByteSize length) {
+  FreedFrames freed;
+  std::vector<FrameRun> runs;
+  absl::MutexLock lock(&mutex());
+  if (!IsInside(offset, length)) return Outside();
+  const PageIndex begin = PageIndex::Of(InPages(offset)), end = EndOf(InPages(offset) + length);
+  auto made = pages_->MakeAll(begin, end, /*fill=*/true);
+  if (!made.ok()) return made.status();
+  pages_->Install(*std::move(made), nullptr, freed);
+  pages_->HoldForDevice(begin, end);
+  pages_->tree().ForEach(begin, end, [&](const PageTree::Run& run) {
+    runs.push_back(run.pages.frames);
+    return true;
   });
-  if (!status.ok()) {
-    for (const PageRun& run : filled) frames_.Free(run.frames);
-    return status;
-  }
-  for (const PageRun& run : filled) {
-    pages_.Insert(run);
-    TakeOutZeros(run.first, run.end(), nullptr);
-  }
-  if (added != nullptr) *added = std::move(filled);
-  return absl::OkStatus();
+  return runs;
 }
 
-void VmObject::DecommitLocked(PageIndex begin, PageIndex end, FreedFrames& freed) {
-  const auto first = pages_.FindFrom(begin);
-  if (!first || first->first >= end) return;
-  TakeOut(std::max(begin, first->first), std::min(end, pages_.FindBefore(end)->end()));
-  pages_.Remove(begin, end, [&](PageRun run) { freed.Add(frames_, run.frames); });
-}
-
-void VmObject::TakeOut(PageIndex begin, PageIndex end) {
-  mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
-    if (!mapping.may_show_frames) return;
-    const PageTableEdit edit = PageTableEdit::Unmap(mapping.RangeOf(begin, end));
-    mapping.table.Commit({&edit, 1});
-  });
-}
-
-void VmObject::TakeOutZeros(PageIndex begin, PageIndex end, const VmMapping* except) {
-  if (zero_mappings_ == 0) return;
-  mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
-    if (!mapping.may_show_zeros || &mapping == except) return;
-    const PageTableEdit edit = PageTableEdit::Unmap(mapping.RangeOf(begin, end));
-    mapping.table.Commit({&edit, 1});
-  });
+void VmObject::DropForDevice(ByteSize offset, ByteSize length) {
+  absl::MutexLock lock(&mutex());
+  pages_->DropForDevice(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length));
 }
 
 void VmObject::AddMapping(VmMapping& mapping) {
-  mappings_.Insert(mapping.first_page, mapping.end_page(), &mapping);
-  if (mapping.may_show_zeros) ++zero_mappings_;
+  pages_->AddMapping(mapping);
+  ++mapping_count_;
   ++spaces_[mapping.space];
 }
 
 void VmObject::RemoveMapping(VmMapping& mapping) {
-  mappings_.Erase(mapping.first_page, mapping.end_page(), &mapping);
-  if (mapping.may_show_zeros) --zero_mappings_;
+  pages_->RemoveMapping(mapping);
+  --mapping_count_;
   const auto it = spaces_.find(mapping.space);
   if (--it->second == 0) spaces_.erase(it);
 }
 
-bool VmObject::HasMapping(const VmMapping& mapping) const {
-  return mappings_.Contains(mapping.first_page, mapping.end_page(), const_cast<VmMapping*>(&mapping));
-}
-
-void VmObject::NoteZeros(VmMapping& mapping) {
-  mapping.may_show_frames = true;
-  if (std::exchange(mapping.may_show_zeros, true)) return;
-  ++zero_mappings_;
-}
+bool VmObject::HasMapping(const VmMapping& mapping) const { return pages_->HasMapping(mapping); }
 
 absl::Status VmObject::Verify() const {
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = pages_.Verify(); !status.ok()) return status;
-  absl::Status status;
-  pages_.ForEach(PageIndex(0), PageIndex(~uint64_t{0}), [&](PageRun run) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (run.end() > end_) status = absl::InternalError("a page lies beyond the end of its VMO");
-    if (!frames_.IsAllocated(run.frames)) {
-      status = absl::InternalError(absl::StrFormat("page %d of a VMO has a free frame", run.first.value()));
-    }
-  });
-  if (!status.ok()) return status;
-  size_t zeros = 0, spaces = 0;
-  mappings_.ForEachIn(PageIndex(0), PageIndex(~uint64_t{0}), [&](VmMapping& mapping) {
-    if (mapping.vmo.get() != this) status = absl::InternalError("a VMO lists a mapping of another");
-    if (mapping.may_show_zeros) ++zeros;
-  });
-  for (const auto& [space, count] : spaces_) spaces += count;
-  if (zeros != zero_mappings_) return absl::InternalError("count of mappings that show zeros is wrong");
-  if (spaces != mappings_.size()) return absl::InternalError("count of mappings by address space is wrong");
-  return status;
+  absl::MutexLock lock(&mutex());
+  size_t mappings = 0;
+  for (const auto& [space, count] : spaces_) mappings += count;
+  if (mappings != mapping_count_) return absl::InternalError("count of mappings by address space is wrong");
+  return pages_->Verify();
 }
 
 }  // namespace zirconia::mm

@@ -10,9 +10,9 @@
 
 namespace zirconia::mm {
 
-// Holds the locks of a set of VMOs, taken in the one order that all who take several follow: by address. The VMOs must
-// live longer. The thread-safety analysis can't follow a set; who needs one of the locks says
-// `vmo.mutex().AssertHeld()`.
+// Holds the locks of a set of VMOs, which may have some in common, taken in the one order that all who take several
+// follow: by address. The VMOs must live longer. The thread-safety analysis can't follow a set; who needs one of the
+// locks says `vmo.mutex().AssertHeld()`.
 class VmoLocks {
  public:
   VmoLocks() = default;
@@ -20,22 +20,22 @@ class VmoLocks {
   VmoLocks& operator=(const VmoLocks&) = delete;
   ~VmoLocks() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!held_) return;
-    for (VmObject* vmo : vmos_) vmo->mutex().Unlock();
+    for (absl::Mutex* mutex : mutexes_) mutex->Unlock();
   }
 
   // Requires that the locks aren't held yet.
   void Add(VmObject& vmo) {
-    if (vmos_.empty() || vmos_.back() != &vmo) vmos_.push_back(&vmo);
+    if (mutexes_.empty() || mutexes_.back() != &vmo.mutex()) mutexes_.push_back(&vmo.mutex());
   }
   void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    std::sort(vmos_.begin(), vmos_.end());
-    vmos_.erase(std::unique(vmos_.begin(), vmos_.end()), vmos_.end());
-    for (VmObject* vmo : vmos_) vmo->mutex().Lock();
+    std::sort(mutexes_.begin(), mutexes_.end());
+    mutexes_.erase(std::unique(mutexes_.begin(), mutexes_.end()), mutexes_.end());
+    for (absl::Mutex* mutex : mutexes_) mutex->Lock();
     held_ = true;
   }
 
  private:
-  absl::InlinedVector<VmObject*, 8> vmos_;
+  absl::InlinedVector<absl::Mutex*, 8> mutexes_;
   bool held_ = false;
 };
 

@@ -7,7 +7,6 @@
 #include "mm/bitmap.h"
 #include "mm/gap_tree.h"
 #include "mm/mapping_index.h"
-#include "mm/page_list.h"
 #include "mm/random.h"
 #include "mm/vm_mapping.h"
 #include "test/mm/fixture.h"
@@ -97,41 +96,18 @@ TEST_CASE("GapTree: random insertions and removals agree with a plain set of pag
   }
 }
 
-TEST_CASE("PageList: neighbours whose frames continue are one run") {
-  const auto run = [](uint64_t page, uint64_t frame, uint64_t n) {
-    return PageRun{PageIndex(page), {FrameNumber(frame), PageCount(n)}};
-  };
-  PageList pages;
-  pages.Insert(run(0, 100, 2));
-  pages.Insert(run(3, 103, 2));
-  pages.Insert(run(5, 200, 1));
-  CHECK(pages.run_count() == 3);
-  pages.Insert(run(2, 102, 1));
-  CHECK(pages.run_count() == 2);
-  CHECK(pages.Find(PageIndex(4)) == run(0, 100, 5));
-  CHECK_FALSE(pages.Find(PageIndex(6)));
-  CHECK(pages.FindBefore(PageIndex(5)) == run(0, 100, 5));
-  CHECK(pages.CountIn(PageIndex(3), PageIndex(9)) == PageCount(3));
-  std::vector<PageRun> removed;
-  pages.Remove(PageIndex(1), PageIndex(6), [&](PageRun r) { removed.push_back(r); });
-  CHECK((removed == std::vector{run(1, 101, 4), run(5, 200, 1)}));
-  CHECK(pages.size() == PageCount(1));
-  std::vector<std::pair<PageIndex, PageIndex>> gaps;
-  pages.ForEachGap(PageIndex(0), PageIndex(4), [&](PageIndex a, PageIndex b) { gaps.emplace_back(a, b); });
-  CHECK((gaps == std::vector{std::pair{PageIndex(1), PageIndex(4)}}));
-  CHECK(pages.Verify().ok());
-}
-
 TEST_CASE("MappingIndex: finds exactly what overlaps") {
   uint64_t random = 3;
   const auto pick = [&](uint64_t n) { return NextRandom(random) % n; };
   HeapPhysicalMemory memory(PageCount(1));
+  FrameAllocator frames(memory);
   SoftwarePageTable table(AtPages(0, 1), memory);
+  const std::shared_ptr<VmObject> vmo = *VmObject::Create(frames, ByteSize(0), false);
   std::vector<std::unique_ptr<VmMapping>> mappings;
   std::vector<std::pair<PageIndex, PageIndex>> ranges;
   MappingIndex index;
   for (int i = 0; i < 300; ++i) {
-    mappings.push_back(std::make_unique<VmMapping>(nullptr, table, nullptr));
+    mappings.push_back(std::make_unique<VmMapping>(nullptr, table, vmo));
     const PageIndex first(pick(1000));
     ranges.emplace_back(first, first + PageCount(1 + pick(uint64_t{1} << pick(10))));
     index.Insert(ranges.back().first, ranges.back().second, mappings.back().get());

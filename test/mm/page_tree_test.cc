@@ -88,6 +88,21 @@ class Family {
       REQUIRE(found == m.model);
       REQUIRE(m.tree.size() == PageCount(m.model.size()));
     }
+    // What each has that none of those before it has.
+    std::vector<const PageTree*> before;
+    std::set<uint64_t> known;
+    for (const Member& m : members) {
+      uint64_t half = 0, all = 0;
+      for (const auto& [page, frame] : m.model) {
+        if (known.count(frame) != 0) continue;
+        ++all;
+        if (page < kPages / 2) ++half;
+      }
+      REQUIRE(m.tree.CountNotIn(PageIndex(0), PageIndex(kPages), before).value() == all);
+      REQUIRE(m.tree.CountNotIn(PageIndex(0), PageIndex(kPages / 2), before).value() == half);
+      for (const auto& [page, frame] : m.model) known.insert(frame);
+      before.push_back(&m.tree);
+    }
   }
 
   std::list<Member> members;
@@ -172,8 +187,11 @@ TEST_CASE("PageTree: trees that share, cut, write and go in any order are what p
           if (family.members.size() > 12) break;
           const bool whole = dice(2) == 0;
           const uint64_t from = whole ? 0 : first, to = whole ? kPages : std::min(kPages, first + 40);
-          family.members.push_back(
-              {m.tree.Snapshot(PageIndex(from), PageIndex(to)), {m.model.lower_bound(from), m.model.lower_bound(to)}});
+          std::map<uint64_t, uint64_t> model;
+          for (auto in = m.model.lower_bound(from); in != m.model.lower_bound(to); ++in) {
+            model[in->first - from] = in->second;
+          }
+          family.members.push_back({m.tree.Snapshot(PageIndex(from), PageIndex(to)), std::move(model)});
           break;
         }
         default:
