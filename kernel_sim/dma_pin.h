@@ -8,17 +8,19 @@
 #include <utility>
 #include <vector>
 
-#include "mm/frame_allocator.h"
 #include "mm/vm_object.h"
 
 namespace zirconia::kernel {
 
-// A range of a VMO that is committed and stays in its frames, and the VMO with it. Movable; let go when destroyed. The
-// one place that knows how mm does this.
+// A range of a VMO that is committed and stays in its frames, and the VMO with it. Movable; let go when destroyed.
 class DmaPin {
  public:
+  DmaPin() = default;
+  DmaPin(DmaPin&& o) noexcept = default;
+  DmaPin& operator=(DmaPin&& o) noexcept;
+  ~DmaPin();
+
   // `offset` and `size` > 0 are multiples of the page size. OUT_OF_RANGE: not wholly inside. NO_MEMORY: no frames.
-  // UNAVAILABLE: pages went away as fast as they came.
   static zx_status_t Create(std::shared_ptr<mm::VmObject> vmo, mm::ByteSize offset, mm::ByteSize size, DmaPin* out);
   // Whether a VMO's frames are consecutive, and never change.
   static bool IsContiguous(const mm::VmObject& vmo);
@@ -27,9 +29,9 @@ class DmaPin {
   const std::vector<mm::FrameRun>& runs() const { return runs_; }
 
  private:
-  std::shared_ptr<mm::VmObject> vmo_;
+  std::shared_ptr<mm::VmObject> vmo_;  // null: nothing is held
+  mm::ByteSize offset_, size_;
   std::vector<mm::FrameRun> runs_;
-  std::vector<mm::FramePin> pins_;
 };
 
 }  // namespace zirconia::kernel

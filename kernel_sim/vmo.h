@@ -10,15 +10,17 @@
 
 namespace zirconia::kernel {
 
-// Carries what a handle sees of a VMO: its identity and its content size. The memory itself is a mm::VmObject, which
-// mappings keep alive without any handle.
-class VmoDispatcher : public Dispatcher {
+// Carries what a handle sees of a VMO: its identity, its signals and its content size. The memory itself is a
+// mm::VmObject, which mappings keep alive without any handle.
+class VmoDispatcher : public Dispatcher, private mm::VmObject::ChildrenObserver {
  public:
   static constexpr zx_obj_type_t kType = ZX_OBJ_TYPE_VMO;
   VmoDispatcher(KoidAllocator& koids, std::shared_ptr<mm::VmObject> vmo, uint64_t content_size)
       : Dispatcher(koids, ZX_VMO_ZERO_CHILDREN), vmo_(std::move(vmo)), content_size_(content_size) {
     vmo_->set_user_id(koid());
+    vmo_->ObserveChildren(this);
   }
+  ~VmoDispatcher() override { vmo_->ObserveChildren(nullptr); }
   zx_obj_type_t type() const override { return kType; }
   zx_rights_t default_rights() const override { return ZX_DEFAULT_VMO_RIGHTS; }
 
@@ -32,7 +34,19 @@ class VmoDispatcher : public Dispatcher {
   // Names show in memory maps too, also when no handle is left.
   void SetName(absl::string_view name);
 
+  // zx_vmo_create_child but for rights: a new VMO made from this one. INVALID_ARGS: `options` don't name exactly one
+  // kind, or don't go together; the rest as mm::VmObject says.
+  zx_status_t CreateChild(KoidAllocator& koids, uint32_t options, uint64_t offset, uint64_t size,
+                          std::shared_ptr<VmoDispatcher>* out);
+
+  // Whether the kernel copies from and to it: BAD_STATE where its memory isn't cached, NOT_SUPPORTED where it is
+  // physical.
+  zx_status_t MayCopy() const;
+
  private:
+  // ZX_VMO_ZERO_CHILDREN.
+  void OnChildren(bool any) override;
+
   const std::shared_ptr<mm::VmObject> vmo_;
   std::atomic<uint64_t> content_size_;
 };

@@ -79,6 +79,10 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   std::string name() const;
   void set_name(std::string name);
 
+  // For people too: nobody has the right to write to it.
+  void set_immutable() { immutable_.store(true, std::memory_order_relaxed); }
+  bool immutable() const { return immutable_.load(std::memory_order_relaxed); }
+
   // The user_id of what it was made from, also when that is gone; 0: it is no child.
   uint64_t parent_user_id() const { return parent_user_id_; }
   size_t child_count() const;
@@ -174,6 +178,7 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   const PageIndex first_;  // of its pages
   const std::optional<PageCount> slice_size_;
   std::atomic<uint64_t> user_id_{0};
+  std::atomic<bool> immutable_{false};
   uint64_t parent_user_id_ = 0;  // written before anybody else knows it
   std::string name_ ABSL_GUARDED_BY(pages_->mutex());
   VmObject* parent_ ABSL_GUARDED_BY(pages_->mutex()) = nullptr;

@@ -27,9 +27,15 @@ zx_info_vmo_t VmoInfo(const mm::VmObject& vmo) {
   info.size_bytes = vmo.size().value();
   info.num_mappings = vmo.mapping_count();
   info.share_count = vmo.share_count();
-  info.flags = ZX_INFO_VMO_TYPE_PAGED | (vmo.resizable() ? ZX_INFO_VMO_RESIZABLE : 0);
+  info.parent_koid = vmo.parent_user_id();
+  info.num_children = vmo.child_count();
+  using Kind = mm::VmPages::Kind;
+  info.flags = (vmo.kind() == Kind::kPhysical ? ZX_INFO_VMO_TYPE_PHYSICAL : ZX_INFO_VMO_TYPE_PAGED) |
+               (vmo.kind() == Kind::kContiguous ? ZX_INFO_VMO_CONTIGUOUS : 0) |
+               (vmo.resizable() ? ZX_INFO_VMO_RESIZABLE : 0) | (vmo.immutable() ? ZX_INFO_VMO_IMMUTABLE : 0) |
+               (vmo.is_child() && !vmo.is_slice() ? ZX_INFO_VMO_IS_COW_CLONE : 0);
   info.committed_bytes = vmo.committed_pages().bytes().value();
-  info.cache_policy = ZX_CACHE_POLICY_CACHED;
+  info.cache_policy = vmo.cache_policy();
   info.metadata_bytes = vmo.run_count() * 32;
   return info;
 }

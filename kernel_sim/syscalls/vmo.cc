@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include "kernel_sim/bti.h"
+#include "kernel_sim/resource.h"
 #include "kernel_sim/status.h"
 #include "kernel_sim/syscalls/caller.h"
+#include "kernel_sim/vmo_copy.h"
 
 namespace zirconia::kernel::sys {
 
@@ -21,20 +24,11 @@ zx_status_t vmo_create(const Caller& caller, uint64_t size, uint32_t options, Us
 
 namespace {
 
-// Runs `copy(piece of the VMO, guest address, size)` over [offset, offset + size), each piece pinned and no lock held.
-template <typename Copy>
-zx_status_t CopyPieces(VmoDispatcher& vmo, uint64_t address, uint64_t offset, size_t size, mm::Access access,
-                       Copy copy) {
+// What comes before bytes are copied.
+zx_status_t CheckCopy(const VmoDispatcher& vmo, uint64_t offset, size_t size) {
+  if (const zx_status_t s = vmo.MayCopy(); s != ZX_OK) return s;
   const uint64_t end = vmo.vmo()->size().value();
-  if (offset > end || size > end - offset) return ZX_ERR_OUT_OF_RANGE;
-  for (size_t done = 0; done < size;) {
-    const auto piece = vmo.vmo()->Pin(mm::ByteSize(offset + done), mm::ByteSize(size - done), access);
-    if (!piece.ok()) return ToZxStatus(piece.status());
-    const size_t n = std::min<size_t>(piece->size.value(), size - done);
-    if (const zx_status_t s = copy(piece->data, address + done, n); s != ZX_OK) return s;
-    done += n;
-  }
-  return ZX_OK;
+  return offset > end || size > end - offset ? ZX_ERR_OUT_OF_RANGE : ZX_OK;
 }
 
 }  // namespace
@@ -42,18 +36,62 @@ zx_status_t CopyPieces(VmoDispatcher& vmo, uint64_t address, uint64_t offset, si
 zx_status_t vmo_read(const Caller& caller, zx_handle_t handle, UserPtr<void> buffer, uint64_t offset, size_t size) {
   std::shared_ptr<VmoDispatcher> vmo;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_READ, &vmo); s != ZX_OK) return s;
-  return CopyPieces(*vmo, buffer.address(), offset, size, mm::Access::kRead,
-                    [&](const std::byte* data, uint64_t to, size_t n) {
-                      return data != nullptr ? caller.memory.CopyOut(to, data, n) : caller.memory.FillZero(to, n);
-                    });
+  if (const zx_status_t s = CheckCopy(*vmo, offset, size); s != ZX_OK) return s;
+  size_t done = 0;
+  return CopyVmoOut(*vmo->vmo(), offset, size, caller.memory, buffer.address(), &done);
 }
 
 zx_status_t vmo_write(const Caller& caller, zx_handle_t handle, UserPtr<const void> buffer, uint64_t offset,
                       size_t size) {
   std::shared_ptr<VmoDispatcher> vmo;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &vmo); s != ZX_OK) return s;
-  return CopyPieces(*vmo, buffer.address(), offset, size, mm::Access::kWrite,
-                    [&](std::byte* data, uint64_t from, size_t n) { return caller.memory.CopyIn(data, from, n); });
+  if (const zx_status_t s = CheckCopy(*vmo, offset, size); s != ZX_OK) return s;
+  size_t done = 0;
+  return CopyVmoIn(*vmo->vmo(), offset, size, caller.memory, buffer.address(), &done);
+}
+
+zx_status_t vmo_create_child(const Caller& caller, zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size,
+                             UserPtr<zx_handle_t> out) {
+  std::shared_ptr<VmoDispatcher> vmo, child;
+  zx_rights_t rights = 0;
+  zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_DUPLICATE | ZX_RIGHT_READ, &vmo, &rights);
+  if (s != ZX_OK) return s;
+  s = vmo->CreateChild(caller.kernel.koids(), options, offset, size, &child);
+  if (s != ZX_OK) return s;
+  rights |= ZX_RIGHT_GET_PROPERTY | ZX_RIGHT_SET_PROPERTY;
+  if ((options & ZX_VMO_CHILD_SLICE) == 0) rights = (rights & ~ZX_RIGHT_EXECUTE) | ZX_RIGHT_WRITE;
+  if ((options & ZX_VMO_CHILD_NO_WRITE) != 0) rights &= ~ZX_RIGHT_WRITE;
+  return caller.GiveHandle(Handle(std::move(child), rights), out);
+}
+
+zx_status_t vmo_create_contiguous(const Caller& caller, zx_handle_t handle, size_t size, uint32_t alignment_log2,
+                                  UserPtr<zx_handle_t> out) {
+  std::shared_ptr<BtiDispatcher> bti;
+  if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_MAP, &bti); s != ZX_OK) return s;
+  // 0: no more than pages are.
+  if (alignment_log2 != 0 && (alignment_log2 < mm::kPageShift || alignment_log2 >= 64)) return ZX_ERR_INVALID_ARGS;
+  auto vmo = mm::VmObject::CreateContiguous(caller.kernel.frames(), mm::ByteSize(size), alignment_log2);
+  if (!vmo.ok()) return ToZxStatus(vmo.status());
+  return caller.GiveHandle(std::make_shared<VmoDispatcher>(caller.kernel.koids(), *std::move(vmo), size), out);
+}
+
+zx_status_t vmo_create_physical(const Caller& caller, zx_handle_t handle, zx_paddr_t paddr, size_t size,
+                                UserPtr<zx_handle_t> out) {
+  const ResourceRange range{ZX_RSRC_KIND_MMIO, paddr, size};
+  if (range.overflows()) return ZX_ERR_OUT_OF_RANGE;
+  if (const zx_status_t s = CheckResource(caller.handles(), handle, range); s != ZX_OK) return s;
+  if (!mm::ByteSize(paddr).IsPageAligned() || !mm::ByteSize(size).IsPageAligned()) return ZX_ERR_INVALID_ARGS;
+  const mm::FrameRun frames{mm::FrameNumber(paddr >> mm::kPageShift), mm::PageCount::Of(mm::ByteSize(size))};
+  auto vmo = mm::VmObject::CreatePhysical(caller.kernel.frames(), frames);
+  if (!vmo.ok()) return ToZxStatus(vmo.status());
+  return caller.GiveHandle(std::make_shared<VmoDispatcher>(caller.kernel.koids(), *std::move(vmo), size), out);
+}
+
+zx_status_t vmo_set_cache_policy(const Caller& caller, zx_handle_t handle, uint32_t policy) {
+  std::shared_ptr<VmoDispatcher> vmo;
+  if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_MAP, &vmo); s != ZX_OK) return s;
+  if ((policy & ~ZX_CACHE_POLICY_MASK) != 0) return ZX_ERR_INVALID_ARGS;
+  return ToZxStatus(vmo->vmo()->SetCachePolicy(policy));
 }
 
 zx_status_t vmo_get_size(const Caller& caller, zx_handle_t handle, UserPtr<uint64_t> out) {
