@@ -18,17 +18,15 @@ zx_status_t VmoDispatcher::Resize(uint64_t size) {
 
 zx_status_t VmoDispatcher::CreateChild(KoidAllocator& koids, uint32_t options, uint64_t offset, uint64_t size,
                                        std::shared_ptr<VmoDispatcher>* out) {
-  constexpr uint32_t kKinds =
-      ZX_VMO_CHILD_SNAPSHOT | ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE | ZX_VMO_CHILD_SLICE;
+  constexpr uint32_t kKinds = ZX_VMO_CHILD_SNAPSHOT | ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE | ZX_VMO_CHILD_SLICE;
   const uint32_t kind = options & kKinds, more = options & ~kKinds;
   if (kind == 0 || (kind & (kind - 1)) != 0) return ZX_ERR_INVALID_ARGS;
   if ((more & ~(ZX_VMO_CHILD_RESIZABLE | ZX_VMO_CHILD_NO_WRITE)) != 0) return ZX_ERR_INVALID_ARGS;
   const bool resizable = (more & ZX_VMO_CHILD_RESIZABLE) != 0, no_write = (more & ZX_VMO_CHILD_NO_WRITE) != 0;
   if (resizable && (no_write || kind == ZX_VMO_CHILD_SLICE)) return ZX_ERR_INVALID_ARGS;
   // Anonymous memory is as good as copied by either kind of snapshot.
-  auto child = kind == ZX_VMO_CHILD_SLICE
-                   ? vmo_->CreateSlice(mm::ByteSize(offset), mm::ByteSize(size))
-                   : vmo_->CreateSnapshot(mm::ByteSize(offset), mm::ByteSize(size), resizable);
+  auto child = kind == ZX_VMO_CHILD_SLICE ? vmo_->CreateSlice(mm::ByteSize(offset), mm::ByteSize(size))
+                                          : vmo_->CreateSnapshot(mm::ByteSize(offset), mm::ByteSize(size), resizable);
   if (!child.ok()) return ToZxStatus(child.status());
   if (kind == ZX_VMO_CHILD_SNAPSHOT && no_write) (*child)->set_immutable();
   *out = std::make_shared<VmoDispatcher>(koids, *std::move(child), size);

@@ -195,8 +195,8 @@ absl::Status AddressSpace::HandleFault(VirtAddr address, Access access) {
     made = *std::move(one);
     edit = PageTableEdit::Map(here, made.first().frames.first, mapping->protection);
   } else {
-    const Protection protection = !committed ? mapping->protection.WithoutWrite()
-                                             : VmPages::ShownAs(*run, mapping->protection);
+    const Protection protection =
+        !committed ? mapping->protection.WithoutWrite() : VmPages::ShownAs(*run, mapping->protection);
     PageIndex begin = page, end = page + PageCount(1);
     const auto shown = table_.Query(address);
     if (shown && shown->first_frame.has_value() == committed) {
@@ -208,7 +208,9 @@ absl::Status AddressSpace::HandleFault(VirtAddr address, Access access) {
       // All of the run, or of the stretch of zeros, but for what is shown already on either side.
       if (page > mapping->first_page && !table_.Query(here.base - ByteSize(1))) {
         const auto before = committed ? std::nullopt : pages.tree().FindBefore(page);
-        begin = std::max(mapping->first_page, committed ? run->pages.first : before ? before->pages.end() : PageIndex(0));
+        begin = std::max(mapping->first_page, committed ? run->pages.first
+                                              : before  ? before->pages.end()
+                                                        : PageIndex(0));
       }
       if (end < mapping->end_page() && !table_.Query(here.end())) {
         end = std::min({mapping->end_page(), vmo_end, committed ? run->pages.end() : run ? run->pages.first : vmo_end});

@@ -43,7 +43,7 @@ class VmMapping {
   const AddressSpace* const space;
   PageTable& table;
   const std::shared_ptr<VmObject> vmo;
-  VmPages& pages;  // the VMO's; what follows counts pages as they do
+  VmPages& pages;                     // the VMO's; what follows counts pages as they do
   VmAddressRegion* region = nullptr;  // that it stands in
   VirtRange range;
   PageIndex first_page;

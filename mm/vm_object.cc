@@ -100,8 +100,8 @@ VmObject::~VmObject() {
   pages_->RemoveView(this);
   if (!pages_->views().empty()) {
     pages_->AddView(this);
-    ForEachOwn(first_, end(), [&](PageIndex from, PageIndex to)
-                                  ABSL_NO_THREAD_SAFETY_ANALYSIS { pages_->Decommit(from, to, freed); });
+    ForEachOwn(first_, end(),
+               [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS { pages_->Decommit(from, to, freed); });
     pages_->RemoveView(this);
   }
 }
@@ -160,8 +160,7 @@ PageCount VmObject::ChargedIn(PageIndex begin, PageIndex end) const {
   return count;
 }
 
-void VmObject::ForEachOwn(PageIndex begin, PageIndex end,
-                          absl::FunctionRef<void(PageIndex, PageIndex)> visit) const {
+void VmObject::ForEachOwn(PageIndex begin, PageIndex end, absl::FunctionRef<void(PageIndex, PageIndex)> visit) const {
   absl::InlinedVector<std::pair<PageIndex, PageIndex>, 4> others;
   for (const VmObject* view : pages_->views()) {
     if (view == this) break;

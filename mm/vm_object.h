@@ -142,8 +142,8 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // Checks its pages and mappings; an error names the first thing that is wrong.
   absl::Status Verify() const;
 
-  // What follows is for address spaces, which hold the lock already (and their own, outside of it). Pages are counted as
-  // VmPages counts them: the first one of a slice isn't 0.
+  // What follows is for address spaces, which hold the lock already (and their own, outside of it). Pages are counted
+  // as VmPages counts them: the first one of a slice isn't 0.
 
   absl::Mutex& mutex() const ABSL_LOCK_RETURNED(pages_->mutex()) { return pages_->mutex(); }
   VmPages& pages() const { return *pages_; }

@@ -298,12 +298,13 @@ bool VmPages::IsHeldForDevice(PageIndex begin, PageIndex end) const {
 
 absl::StatusOr<std::shared_ptr<VmPages>> VmPages::Snapshot(PageIndex begin, PageCount size, PageIndex limit) {
   const PageIndex end = std::max(std::min(begin + size, limit), begin);
-  // The kernel may be writing to pages right now, and goes on doing so when this has returned. Those are copied at once,
-  // and stay ours alone.
+  // The kernel may be writing to pages right now, and goes on doing so when this has returned. Those are copied at
+  // once, and stay ours alone.
   NewPages copies;
   for (const auto& write : writes_) {
     if (!Overlap(write, begin, end)) continue;
-    for (PageIndex page = std::max(begin, write.first); page < std::min(end, write.second); page = page + PageCount(1)) {
+    for (PageIndex page = std::max(begin, write.first); page < std::min(end, write.second);
+         page = page + PageCount(1)) {
       const auto run = tree_.Find(page);
       bool is_copied = false;
       copies.ForEach([&](const PageRun& copy) { is_copied |= copy.first == page; });
@@ -325,8 +326,7 @@ absl::StatusOr<std::shared_ptr<VmPages>> VmPages::Snapshot(PageIndex begin, Page
   // A write must find the page shared.
   mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
     if (!mapping.may_show_frames || !mapping.protection.write()) return;
-    const PageTableEdit edit =
-        PageTableEdit::Protect(mapping.RangeOf(begin, end), mapping.protection.WithoutWrite());
+    const PageTableEdit edit = PageTableEdit::Protect(mapping.RangeOf(begin, end), mapping.protection.WithoutWrite());
     mapping.table.Commit({&edit, 1});
   });
   return snapshot;

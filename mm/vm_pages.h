@@ -205,9 +205,10 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   void DropForDevice(PageIndex begin, PageIndex end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
   bool IsHeldForDevice(PageIndex begin, PageIndex end) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
-  // What [begin, begin + size) holds now, up to `limit`, as other pages of that size; beyond there are zeros. Both sides
-  // go their own ways from then on. Costs neither size nor runs nor depth, but the write-protection of live mappings.
-  // RESOURCE_EXHAUSTED: what the kernel is writing to right now is copied at once, and there is no frame for that.
+  // What [begin, begin + size) holds now, up to `limit`, as other pages of that size; beyond there are zeros. Both
+  // sides go their own ways from then on. Costs neither size nor runs nor depth, but the write-protection of live
+  // mappings. RESOURCE_EXHAUSTED: what the kernel is writing to right now is copied at once, and there is no frame for
+  // that.
   absl::StatusOr<std::shared_ptr<VmPages>> Snapshot(PageIndex begin, PageCount size, PageIndex limit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
@@ -224,7 +225,8 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   void AddView(VmObject* view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex()) { views_.push_back(view); }
   void RemoveView(VmObject* view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
-  // Checks the trees of the whole family, these frames and these mappings; an error names the first thing that is wrong.
+  // Checks the trees of the whole family, these frames and these mappings; an error names the first thing that is
+  // wrong.
   absl::Status Verify() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
  private:

@@ -1,6 +1,6 @@
 // VMOs made from VMOs: snapshots and slices; contiguous and physical memory.
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -64,7 +64,8 @@ TEST_CASE("Snapshot: parent and child hold what the parent held, and then go the
   VerifyAll(m, {parent, child});
 }
 
-TEST_CASE("Snapshot: a page that is shared is charged to its owner, and to the oldest that has it when the owner writes") {
+TEST_CASE(
+    "Snapshot: a page that is shared is charged to its owner, and to the oldest that has it when the owner writes") {
   Machine m;
   const Vmo parent = m.Make(4);
   for (uint8_t page = 0; page < 4; ++page) Put(*parent, page, 1);

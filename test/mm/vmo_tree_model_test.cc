@@ -1,7 +1,7 @@
 // Trees of VMOs at random, against a model that keeps what every VMO holds: clones, slices, writes, resizes, commits,
 // decommits, zeros, closes, mappings in two address spaces; frames that run out at any time.
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -149,8 +149,7 @@ class Model {
         REQUIRE(made.status().code() == StatusCode::kUnimplemented);
         return;
       }
-      REQUIRE(made.status().code() ==
-              (first + size <= of->size() ? StatusCode::kOk : StatusCode::kInvalidArgument));
+      REQUIRE(made.status().code() == (first + size <= of->size() ? StatusCode::kOk : StatusCode::kInvalidArgument));
       if (!made.ok()) return;
       child->real = *std::move(made);
       child->store = of->store;
@@ -273,8 +272,8 @@ class Model {
     const Protection protection = Dice(2) == 0 ? kR : kRW;
     const auto code = spaces_[s]->root->Protect(AtPages(at, count), protection).code();
     const auto begin = shown_[s].lower_bound(at), end = shown_[s].lower_bound(at + count);
-    REQUIRE(code == (static_cast<uint64_t>(std::distance(begin, end)) == count ? StatusCode::kOk
-                                                                                : StatusCode::kNotFound));
+    REQUIRE(code ==
+            (static_cast<uint64_t>(std::distance(begin, end)) == count ? StatusCode::kOk : StatusCode::kNotFound));
     if (code == StatusCode::kOk) std::for_each(begin, end, [&](auto& shown) { shown.second.protection = protection; });
   }
 
