@@ -72,12 +72,15 @@ class Attachment {
   friend class LibraryThread;
   void Push();
   uint64_t CallHere(uint64_t number, const std::array<uint64_t, 8>& words);
+  // A call of a thread that has ended: what test code makes on its way out.
+  uint64_t CallAtEnd(uint64_t number);
   [[noreturn]] void End();
 
   const std::shared_ptr<LibraryProcess> process_;
   const std::shared_ptr<ThreadDispatcher> thread_;
   zx_handle_t self_ = ZX_HANDLE_INVALID;
   bool adopted_ = false;         // the thread is one of the process's
+  bool told_ = false;            // that the thread has ended, by an exception
   void* saved_stack_ = nullptr;  // where zx_thread_exit returns to, in a thread that zx_thread_start made
   Attachment* outer_ = nullptr;
 };

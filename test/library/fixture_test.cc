@@ -190,7 +190,9 @@ TEST_CASE("a process of a test ends by an exception, and can be waited for", "[l
   REQUIRE_OK(zx_object_get_info(process, ZX_INFO_PROCESS, &info, sizeof(info), nullptr, nullptr));
   CHECK(info.return_code == 3);
   Process::Enter enter(other);
-  CHECK_THROWS_AS(zx_process_self() == 0 || zx_event_create(0, nullptr) == ZX_OK, ProcessExited);
+  CHECK_THROWS_AS(zx_event_create(0, nullptr) == ZX_OK, ProcessExited);
+  CHECK_STATUS(zx_event_create(0, nullptr), ZX_ERR_BAD_STATE);
+  CHECK_THROWS_AS(zx_process_exit(4), ProcessExited);
 }
 
 TEST_CASE("a thread of a test that exits can't call any more, and a killed process ends its threads' waits",

@@ -33,7 +33,8 @@ class ThreadExited : public std::exception {
  public:
   const char* what() const noexcept override { return "zx_thread_exit was called"; }
 };
-// ... or whose process has ended (zx_process_exit, zx_task_kill, also by another thread).
+// ... or whose process has ended (zx_process_exit, zx_task_kill, also by another thread). Either is thrown once; what
+// the thread calls after that, and zx_handle_close at any time, is ZX_ERR_BAD_STATE, so that destructors can run.
 class ProcessExited : public std::exception {
  public:
   explicit ProcessExited(int64_t return_code) : return_code_(return_code) {}
