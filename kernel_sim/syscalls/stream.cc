@@ -75,20 +75,24 @@ class BufferVector {
   const size_t count_;
 };
 
+enum class Direction : uint8_t { kToProgram, kFromProgram };
+
 // Runs `operation(size, transfer, done)` with what copies between the stream's VMO and the program's buffers.
-template <auto kCopy, typename Operation>
+template <Direction kDirection, typename Operation>
 zx_status_t WithBuffers(const Caller& caller, uint64_t vector, size_t count, UserPtr<size_t> actual,
                         Operation operation) {
   const BufferVector buffers(caller, vector, count);
   size_t capacity = 0;
   if (const zx_status_t s = buffers.Capacity(&capacity); s != ZX_OK) return s;
-  if constexpr (kCopy == &CopyVmoIn) {
+  constexpr bool kReads = kDirection == Direction::kToProgram;
+  if constexpr (!kReads) {
     if (const zx_status_t s = buffers.Probe(); s != ZX_OK) return s;
   }
   size_t done = 0;
   const auto transfer = [&](mm::VmObject& vmo, uint64_t offset, size_t size, size_t* moved) {
     return buffers.Transfer(offset, size, moved, [&](uint64_t address, uint64_t at, size_t n, size_t* copied) {
-      return kCopy(vmo, at, n, caller.memory, address, copied);
+      return kReads ? CopyVmoOut(vmo, at, n, caller.memory, address, copied)
+                    : CopyVmoIn(vmo, at, n, caller.memory, address, copied);
     });
   };
   if (const zx_status_t s = operation(capacity, transfer, &done); s != ZX_OK) return s;
@@ -124,7 +128,7 @@ zx_status_t stream_writev(const Caller& caller, zx_handle_t handle, uint32_t opt
   std::shared_ptr<StreamDispatcher> stream;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &stream); s != ZX_OK) return s;
   if ((options & ~ZX_STREAM_APPEND) != 0) return ZX_ERR_INVALID_ARGS;
-  return WithBuffers<CopyVmoIn>(
+  return WithBuffers<Direction::kFromProgram>(
       caller, vector.address(), count, actual, [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
         return ShowingGrowth(caller, *stream,
                              [&] { return stream->Write((options & ZX_STREAM_APPEND) != 0, size, transfer, done); });
@@ -136,7 +140,7 @@ zx_status_t stream_writev_at(const Caller& caller, zx_handle_t handle, uint32_t 
   std::shared_ptr<StreamDispatcher> stream;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &stream); s != ZX_OK) return s;
   if (options != 0) return ZX_ERR_INVALID_ARGS;
-  return WithBuffers<CopyVmoIn>(
+  return WithBuffers<Direction::kFromProgram>(
       caller, vector.address(), count, actual, [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
         return ShowingGrowth(caller, *stream, [&] { return stream->WriteAt(offset, size, transfer, done); });
       });
@@ -147,10 +151,10 @@ zx_status_t stream_readv(const Caller& caller, zx_handle_t handle, uint32_t opti
   std::shared_ptr<StreamDispatcher> stream;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_READ, &stream); s != ZX_OK) return s;
   if (options != 0) return ZX_ERR_INVALID_ARGS;
-  return WithBuffers<CopyVmoOut>(caller, vector.address(), count, actual,
-                                 [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
-                                   return stream->Read(size, transfer, done);
-                                 });
+  return WithBuffers<Direction::kToProgram>(caller, vector.address(), count, actual,
+                                            [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
+                                              return stream->Read(size, transfer, done);
+                                            });
 }
 
 zx_status_t stream_readv_at(const Caller& caller, zx_handle_t handle, uint32_t options, zx_off_t offset,
@@ -158,10 +162,10 @@ zx_status_t stream_readv_at(const Caller& caller, zx_handle_t handle, uint32_t o
   std::shared_ptr<StreamDispatcher> stream;
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_READ, &stream); s != ZX_OK) return s;
   if (options != 0) return ZX_ERR_INVALID_ARGS;
-  return WithBuffers<CopyVmoOut>(caller, vector.address(), count, actual,
-                                 [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
-                                   return stream->ReadAt(offset, size, transfer, done);
-                                 });
+  return WithBuffers<Direction::kToProgram>(caller, vector.address(), count, actual,
+                                            [&](size_t size, StreamDispatcher::Transfer transfer, size_t* done) {
+                                              return stream->ReadAt(offset, size, transfer, done);
+                                            });
 }
 
 zx_status_t stream_seek(const Caller& caller, zx_handle_t handle, zx_stream_seek_origin_t whence, int64_t offset,
