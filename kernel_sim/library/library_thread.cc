@@ -214,6 +214,7 @@ const std::shared_ptr<LibraryProcess>& ProgramProcess() {
       std::fprintf(stderr, "zirconia: the simulated kernel can't be made: %s\n", why.c_str());
       std::abort();
     };
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // it costs more than the locks
     Kernel::Options options;
     options.machine.engine_at_once = false;
     options.vdso_at_once = false;

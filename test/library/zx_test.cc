@@ -122,6 +122,22 @@ TEST_CASE("VMOs and VMARs work through their classes", "[library][zx]") {
   CHECK(vmo.is_valid());
 }
 
+TEST_CASE("children of a VMO work through its class, and diverge", "[library][zx]") {
+  Kernel kernel;
+  zx::vmo parent, child;
+  REQUIRE_OK(zx::vmo::create(kPage, 0, &parent));
+  REQUIRE_OK(parent.write("a", 0, 1));
+  REQUIRE_OK(parent.create_child(ZX_VMO_CHILD_SNAPSHOT, 0, kPage, &child));
+  zx_vaddr_t address = 0;
+  REQUIRE_OK(zx::vmar::root_self()->map(ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, child, 0, kPage, &address));
+  CHECK(kernel.Store(address, 'b'));
+  char byte = 0;
+  CHECK_OK(parent.read(&byte, 0, 1));
+  CHECK(byte == 'a');
+  CHECK_OK(child.read(&byte, 0, 1));
+  CHECK(byte == 'b');
+}
+
 TEST_CASE("channels, events and ports work through their classes", "[library][zx]") {
   Kernel kernel;
   zx::channel a, b;

@@ -7,6 +7,8 @@
 
 namespace zx {
 
+class bti;
+
 class vmo : public object<vmo> {
  public:
   using object<vmo>::object;
@@ -15,6 +17,21 @@ class vmo : public object<vmo> {
   static zx_status_t create(uint64_t size, uint32_t options, vmo* result) {
     return give(result, [&](zx_handle_t* out) { return zx_vmo_create(size, options, out); });
   }
+  // zx_vmo_create_contiguous
+  static zx_status_t create_contiguous(const object<bti>& for_bti, size_t size, uint32_t alignment_log2, vmo* result) {
+    return give(result,
+                [&](zx_handle_t* out) { return zx_vmo_create_contiguous(for_bti.get(), size, alignment_log2, out); });
+  }
+  // zx_vmo_create_physical
+  static zx_status_t create_physical(const resource& mmio, zx_paddr_t address, size_t size, vmo* result) {
+    return give(result, [&](zx_handle_t* out) { return zx_vmo_create_physical(mmio.get(), address, size, out); });
+  }
+  // zx_vmo_create_child
+  zx_status_t create_child(uint32_t options, uint64_t offset, uint64_t size, vmo* result) const {
+    return give(result, [&](zx_handle_t* out) { return zx_vmo_create_child(get(), options, offset, size, out); });
+  }
+  // zx_vmo_set_cache_policy
+  zx_status_t set_cache_policy(uint32_t cache_policy) const { return zx_vmo_set_cache_policy(get(), cache_policy); }
   // zx_vmo_read, zx_vmo_write
   zx_status_t read(void* data, uint64_t offset, size_t size) const { return zx_vmo_read(get(), data, offset, size); }
   zx_status_t write(const void* data, uint64_t offset, size_t size) const {
