@@ -12,25 +12,40 @@
 
 namespace zirconia::kernel {
 
-// A range of a VMO that is committed and stays in its frames, and the VMO with it. Movable; let go when destroyed.
+// A range of a VMO that is committed and stays in its frames, and the VMO with it. Movable; let go when destroyed. The
+// one place that knows how mm does this.
 class DmaPin {
  public:
   DmaPin() = default;
-  DmaPin(DmaPin&& o) noexcept = default;
-  DmaPin& operator=(DmaPin&& o) noexcept;
-  ~DmaPin();
+  DmaPin(DmaPin&& other) noexcept { swap(other); }
+  DmaPin& operator=(DmaPin&& other) noexcept {
+    DmaPin moved(std::move(other));
+    swap(moved);
+    return *this;
+  }
+  ~DmaPin() {
+    if (vmo_ != nullptr) vmo_->DropForDevice(offset_, size_);
+  }
 
   // `offset` and `size` > 0 are multiples of the page size. OUT_OF_RANGE: not wholly inside. NO_MEMORY: no frames.
   static zx_status_t Create(std::shared_ptr<mm::VmObject> vmo, mm::ByteSize offset, mm::ByteSize size, DmaPin* out);
   // Whether a VMO's frames are consecutive, and never change.
-  static bool IsContiguous(const mm::VmObject& vmo);
+  static bool IsContiguous(const mm::VmObject& vmo) { return vmo.kind() != mm::VmPages::Kind::kAnonymous; }
 
   // The frames, in order of pages.
   const std::vector<mm::FrameRun>& runs() const { return runs_; }
 
  private:
-  std::shared_ptr<mm::VmObject> vmo_;  // null: nothing is held
-  mm::ByteSize offset_, size_;
+  void swap(DmaPin& other) noexcept {
+    std::swap(vmo_, other.vmo_);
+    std::swap(offset_, other.offset_);
+    std::swap(size_, other.size_);
+    std::swap(runs_, other.runs_);
+  }
+
+  std::shared_ptr<mm::VmObject> vmo_;
+  mm::ByteSize offset_;
+  mm::ByteSize size_;
   std::vector<mm::FrameRun> runs_;
 };
 

@@ -25,6 +25,7 @@ size_t StreamDispatcher::Readable(uint64_t offset, size_t size) const {
 
 zx_status_t StreamDispatcher::ReadAt(uint64_t offset, size_t size, Transfer transfer, size_t* done) {
   *done = 0;
+  if (vmo_->MayCopy() != ZX_OK) return ZX_ERR_BAD_STATE;
   const size_t readable = Readable(offset, size);
   if (readable == 0) return ZX_OK;
   const zx_status_t status = transfer(*vmo_->vmo(), offset, readable, done);
@@ -47,6 +48,7 @@ zx_status_t StreamDispatcher::Read(size_t size, Transfer transfer, size_t* done)
 
 zx_status_t StreamDispatcher::Reserve(bool append, uint64_t offset, size_t size, Reserved* reserved) {
   mm::VmObject& vmo = *vmo_->vmo();
+  if (vmo_->MayCopy() != ZX_OK) return ZX_ERR_BAD_STATE;
   absl::MutexLock lock(&ContentLock(*vmo_));
   const uint64_t content = std::min(vmo_->content_size(), vmo.size().value());
   if (append) offset = content;

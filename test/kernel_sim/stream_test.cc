@@ -384,5 +384,20 @@ TEST_CASE_METHOD(StreamTest, "a stream keeps its VMO, and a VMO that shrinks end
   CHECK(Seek(stream, ZX_STREAM_SEEK_ORIGIN_END) == 4096);
 }
 
+TEST_CASE_METHOD(StreamTest, "a VMO that isn't cached can't be read or written: BAD_STATE", "[stream]") {
+  const zx_handle_t vmo = Vmo(4096, 4);
+  const zx_handle_t stream = Make(vmo);
+  REQUIRE(program(sys::vmo_set_cache_policy, vmo, ZX_CACHE_POLICY_UNCACHED) == ZX_OK);
+  char bytes[4] = {};
+  zx_iovec_t vector{bytes, 4};
+  CHECK(program(sys::stream_readv, stream, 0u, &vector, size_t{1}, nullptr) == ZX_ERR_BAD_STATE);
+  CHECK(program(sys::stream_readv_at, stream, 0u, 0, &vector, size_t{1}, nullptr) == ZX_ERR_BAD_STATE);
+  CHECK(program(sys::stream_writev, stream, 0u, &vector, size_t{1}, nullptr) == ZX_ERR_BAD_STATE);
+  CHECK(program(sys::stream_writev_at, stream, 0u, 0, &vector, size_t{1}, nullptr) == ZX_ERR_BAD_STATE);
+  CHECK(Seek(stream) == 0);
+  REQUIRE(program(sys::vmo_set_cache_policy, vmo, ZX_CACHE_POLICY_CACHED) == ZX_OK);
+  CHECK(Read(stream, 4) == std::string(4, '\0'));
+}
+
 }  // namespace
 }  // namespace zirconia::kernel
