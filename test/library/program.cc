@@ -10,16 +10,11 @@
 #include <zircon/process.h>
 #include <zircon/syscalls.h>
 
-#include <atomic>
 #include <thread>
 
 namespace {
 
 constexpr size_t kPage = 4096;
-
-// What the C library's allocator was asked for while it shouldn't.
-std::atomic<bool> g_allocations_allowed{true};
-std::atomic<int> g_allocations{0};
 
 void Require(bool condition, const char* what) {
   if (condition) return;
@@ -61,17 +56,6 @@ void SignalAndTouch(char* at) {
 }
 
 }  // namespace
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-extern "C" {
-// The allocator of the whole program, libraries included.
-void* __libc_malloc(size_t size);
-void* malloc(size_t size) {
-  if (!g_allocations_allowed) ++g_allocations;
-  return __libc_malloc(size);
-}
-}
-#endif
 
 int main(int argc, char** argv) {
   const char* const way = argc > 1 ? argv[1] : "";
@@ -158,25 +142,6 @@ int main(int argc, char** argv) {
     zx_thread_exit();
   }
   if (is("bad-draw")) zx_cprng_draw(reinterpret_cast<void*>(8), 8);
-  if (is("allocations")) {
-    // Faults of each kind, with the C library's allocator closed.
-    zx_handle_t vmo = ZX_HANDLE_INVALID;
-    REQUIRE(zx_vmo_create(64 * kPage, 0, &vmo) == ZX_OK);
-    char* maps[3];
-    for (char*& map : maps) {
-      zx_vaddr_t address = 0;
-      REQUIRE(zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, 64 * kPage, &address) ==
-              ZX_OK);
-      map = reinterpret_cast<char*>(address);
-    }
-    Touch(maps[0]);
-    g_allocations_allowed = false;
-    for (size_t i = 1; i < 64; i += 2) Touch(maps[i % 3] + i * kPage);
-    for (size_t i = 0; i < 64; ++i) Touch(maps[(i + 1) % 3] + i * kPage);
-    g_allocations_allowed = true;
-    fprintf(stderr, "%d allocations\n", g_allocations.load());
-    return g_allocations == 0 ? 0 : 9;
-  }
   if (is("touch-only-thread")) {
     char* const p = MapPages(kPage);
     std::thread other([p] { SignalAndTouch(p); });
