@@ -130,7 +130,7 @@ executable('user', 'program.cc', dependencies: dependency('zirconia', fallback: 
   fs::create_directories(folder / "subprojects");
   fs::create_directory_symlink(SOURCE_ROOT, folder / "subprojects/zirconia");
   const std::string build = (folder / "build").string();
-  MustRun("meson setup " + build + " " + (folder / "").string());
+  MustRun("meson setup -Db_sanitize=" B_SANITIZE " " + build + " " + (folder / "").string());
   // The compiler's work on the library's own sources is the same as ever: what is tried is that all of it is found and
   // fits together, so the program is compiled, and linked with the library that there is already.
   MustRun("ninja -C " + build + " user.p/program.cc.o");

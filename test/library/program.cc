@@ -150,7 +150,11 @@ int main(int argc, char** argv) {
   }
   if (is("alternate-stack")) {
     // A thread whose handlers run on an alternate stack of the usual size.
+#ifdef __SANITIZE_ADDRESS__
+    static char stack[131072];  // its frames are several times as large
+#else
     static char stack[16384];
+#endif
     stack_t alternate{};
     alternate.ss_sp = stack;
     alternate.ss_size = sizeof(stack);
