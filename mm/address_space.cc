@@ -65,6 +65,7 @@ AddressSpace::Mappings::iterator AddressSpace::MappingsFrom(VirtAddr address) {
 }
 
 void AddressSpace::ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) {
+  if (range.empty()) return;
   for (auto it = MappingsFrom(range.base); it != mappings_.end() && it->first < range.end(); ++it) {
     if (!visit(*it->second)) return;
   }
@@ -115,6 +116,7 @@ void AddressSpace::JoinAround(VirtRange range) {
 }
 
 void AddressSpace::TakeMappings(VirtRange range, Removed& removed) {
+  if (range.empty()) return;
   SplitAt(range.base);
   SplitAt(range.end());
   const auto first = mappings_.lower_bound(range.base);

@@ -19,11 +19,11 @@ class VmMapping;
 // most about twice as many as overlap if they are spread evenly. Not thread-safe.
 class MappingIndex {
  public:
-  // Requires that `mapping` shows [first, end), which isn't empty. A mapping whose range is to change is erased first.
-  void Insert(PageIndex first, PageIndex end, VmMapping* mapping);
-  void Erase(PageIndex first, PageIndex end, VmMapping* mapping);
+  // A mapping, by the pages that it shows, which aren't none. It is erased before they change.
+  void Insert(VmMapping& mapping);
+  void Erase(VmMapping& mapping);
 
-  bool Contains(PageIndex first, PageIndex end, VmMapping* mapping) const;
+  bool Contains(VmMapping& mapping) const;
   size_t size() const { return entries_.size(); }
 
   // Calls `visit` for each that overlaps [begin, end). `visit` must not change the index.
@@ -31,13 +31,13 @@ class MappingIndex {
 
  private:
   struct Entry {
-    unsigned length_class;
-    PageIndex first;
-    PageIndex end;
+    uint64_t key;  // the class of its length above kClassShift, its first page below
     VmMapping* mapping;
     friend auto operator<=>(const Entry&, const Entry&) = default;
   };
-  static Entry MakeEntry(PageIndex first, PageIndex end, VmMapping* mapping);
+  // Pages have numbers below 2^52, so that there are 53 classes.
+  static constexpr unsigned kClassShift = 58;
+  static Entry EntryOf(VmMapping& mapping);
 
   absl::btree_set<Entry> entries_;
   uint64_t classes_ = 0;  // bit n: there are entries of class n

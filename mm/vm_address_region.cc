@@ -100,10 +100,15 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   const auto base = Place(placement, *size, in.random_state());
   if (!base.ok()) return base.status();
   const VirtRange range{*base, *size};
-  if (in.AnyImmutable(range)) return Immutable();
-  const auto child = ChildrenFrom(range.base);
-  if (child != children_.end() && child->first < range.end()) {
-    return absl::InvalidArgumentError("a sub-region stands there");
+  // Anything else was placed in a gap: what is next to it isn't looked at, which would be a cache miss.
+  const bool replaces = placement.kind == Placement::Kind::kAtReplacing;
+  const VirtRange replaced = replaces ? range : VirtRange{range.base, ByteSize(0)};
+  if (in.AnyImmutable(replaced)) return Immutable();
+  if (replaces) {
+    const auto child = ChildrenFrom(range.base);
+    if (child != children_.end() && child->first < range.end()) {
+      return absl::InvalidArgumentError("a sub-region stands there");
+    }
   }
 
   auto mapping = std::make_unique<VmMapping>(&in, in.table_, request.vmo);
@@ -117,7 +122,7 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
 
   VmoLocks locks;
   locks.Add(*request.vmo);
-  in.ForEachMapping(range, [&](VmMapping& old) {
+  in.ForEachMapping(replaced, [&](VmMapping& old) {
     locks.Add(*old.vmo);
     return true;
   });
@@ -127,7 +132,7 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   // What is shown at once: all that is committed, where that is wanted, or where something was shown before, so that
   // there is no time at which nothing is. Where it is the latter and can't be had, faults will do.
   bool was_shown = false;
-  in.ForEachMapping(range, [&](VmMapping& old) { return !(was_shown = old.may_show_frames); });
+  in.ForEachMapping(replaced, [&](VmMapping& old) { return !(was_shown = old.may_show_frames); });
   const bool must_show = request.populate || in.options_.realize == AddressSpace::Realize::kOnMap;
   AddressSpace::Edits edits;
   PageTable::Reservation reservation;
@@ -155,7 +160,7 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   }
   if (edits.empty() && was_shown) edits.push_back(PageTableEdit::Unmap(range));
 
-  in.TakeMappings(range, removed);
+  in.TakeMappings(replaced, removed);
   gaps_.Remove(range);
   request.vmo->AddMapping(*mapping);
   in.mappings_.emplace(range.base, std::move(mapping));

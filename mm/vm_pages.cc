@@ -350,18 +350,16 @@ void VmPages::TakeOutZeros(PageIndex begin, PageIndex end, const VmMapping* exce
 }
 
 void VmPages::AddMapping(VmMapping& mapping) {
-  mappings_.Insert(mapping.first_page, mapping.end_page(), &mapping);
+  mappings_.Insert(mapping);
   if (mapping.may_show_zeros) ++zero_mappings_;
 }
 
 void VmPages::RemoveMapping(VmMapping& mapping) {
-  mappings_.Erase(mapping.first_page, mapping.end_page(), &mapping);
+  mappings_.Erase(mapping);
   if (mapping.may_show_zeros) --zero_mappings_;
 }
 
-bool VmPages::HasMapping(const VmMapping& mapping) const {
-  return mappings_.Contains(mapping.first_page, mapping.end_page(), const_cast<VmMapping*>(&mapping));
-}
+bool VmPages::HasMapping(const VmMapping& mapping) const { return mappings_.Contains(const_cast<VmMapping&>(mapping)); }
 
 void VmPages::NoteZeros(VmMapping& mapping) {
   mapping.may_show_frames = true;

@@ -66,33 +66,96 @@ TEST_CASE("GapTree: finds the lowest range that is large enough") {
   CHECK_FALSE(gaps.Contains(AtPages(13, 4)));
 }
 
-TEST_CASE("GapTree: random insertions and removals agree with a plain set of pages") {
-  uint64_t random = 7;
-  const auto pick = [&](uint64_t n) { return NextRandom(random) % n; };
-  GapTree gaps;
-  std::vector<bool> free(200);
-  for (int step = 0; step < 20000; ++step) {
-    const uint64_t first = pick(200), n = 1 + pick(std::min<uint64_t>(20, 200 - first));
+// A GapTree, and the same as a plain set of pages.
+struct CheckedGaps {
+  explicit CheckedGaps(uint64_t pages) : free(pages) {}
+
+  void Set(uint64_t first, uint64_t n, bool value) {
+    value ? gaps.Insert(AtPages(first, n)) : gaps.Remove(AtPages(first, n));
+    std::fill_n(free.begin() + static_cast<long>(first), n, value);
+  }
+  bool All(uint64_t first, uint64_t n, bool value) const {
     const auto begin = free.begin() + static_cast<long>(first);
-    const bool all = std::all_of(begin, begin + static_cast<long>(n), [](bool b) { return b; });
-    REQUIRE(gaps.Contains(AtPages(first, n)) == all);
-    if (all) {
-      gaps.Remove(AtPages(first, n));
-      std::fill_n(begin, n, false);
-    } else if (std::none_of(begin, begin + static_cast<long>(n), [](bool b) { return b; })) {
-      gaps.Insert(AtPages(first, n));
-      std::fill_n(begin, n, true);
-    }
-    const uint64_t want = 1 + pick(30), from = pick(200);
+    return std::all_of(begin, begin + static_cast<long>(n), [&](bool b) { return b == value; });
+  }
+  void CheckFindFirst(uint64_t want, uint64_t from) const {
     std::optional<VirtAddr> expected;
-    for (uint64_t p = from; p + want <= 200 && !expected; ++p) {
-      const auto at = free.begin() + static_cast<long>(p);
-      if (std::all_of(at, at + static_cast<long>(want), [](bool b) { return b; })) expected = At(p);
+    for (uint64_t p = from, run = 0; p < free.size() && !expected; ++p) {
+      run = free[p] ? run + 1 : 0;
+      if (run == want) expected = At(p + 1 - want);
     }
     const auto found = gaps.FindFirst(Pages(want), At(from));
     REQUIRE(found.has_value() == expected.has_value());
     if (found) REQUIRE(std::max(found->base, At(from)) == *expected);
-    if (step % 50 == 0) REQUIRE(gaps.Verify() == absl::OkStatus());
+  }
+  void CheckAll() const {
+    REQUIRE(gaps.Verify() == absl::OkStatus());
+    std::vector<bool> seen(free.size());
+    gaps.ForEach([&](VirtRange gap) {
+      std::fill_n(seen.begin() + static_cast<long>(PageCount::Of(gap.base - kBase).value()),
+                  PageCount::Of(gap.size).value(), true);
+    });
+    REQUIRE(seen == free);
+  }
+
+  GapTree gaps;
+  std::vector<bool> free;
+};
+
+TEST_CASE("GapTree: random insertions and removals agree with a plain set of pages") {
+  uint64_t random = 7;
+  const auto pick = [&](uint64_t n) { return NextRandom(random) % n; };
+  // Tens of large gaps, and thousands of small ones.
+  for (const auto& [pages, most] : {std::pair{200, 20}, std::pair{8000, 2}}) {
+    CheckedGaps checked(pages);
+    for (int step = 0; step < 30000; ++step) {
+      const uint64_t first = pick(pages), n = 1 + pick(std::min<uint64_t>(most, pages - first));
+      const bool all = checked.All(first, n, true);
+      REQUIRE(checked.gaps.Contains(AtPages(first, n)) == all);
+      if (all || checked.All(first, n, false)) checked.Set(first, n, !all);
+      checked.CheckFindFirst(1 + pick(2 * most), pick(pages));
+      if (step % 200 == 0) checked.CheckAll();
+    }
+    CHECK(checked.gaps.size() > static_cast<size_t>(pages) / 100);
+  }
+}
+
+TEST_CASE("GapTree: thousands of gaps are made, joined, cut and filled in any order") {
+  constexpr uint64_t kPages = 6000;
+  uint64_t random = 11;
+  enum Order { kAscending, kDescending, kShuffled };
+  const auto in_order = [&](Order order, std::vector<uint64_t> pages) {
+    if (order == kDescending) std::reverse(pages.begin(), pages.end());
+    for (size_t i = pages.size(); order == kShuffled && i > 1; --i) {
+      std::swap(pages[i - 1], pages[NextRandom(random) % i]);
+    }
+    return pages;
+  };
+  for (uint64_t stride : {2, 5}) {  // dense and sparse
+    std::vector<uint64_t> singles, rest;
+    for (uint64_t p = 0; p < kPages; ++p) (p % stride == 0 ? singles : rest).push_back(p);
+    for (Order first : {kAscending, kDescending, kShuffled}) {
+      for (Order second : {kAscending, kDescending, kShuffled}) {
+        CheckedGaps checked(kPages);
+        const auto set = [&](Order order, const std::vector<uint64_t>& pages, bool value) {
+          size_t done = 0;
+          for (uint64_t page : in_order(order, pages)) {
+            checked.Set(page, 1, value);
+            if (++done % 50 == 0) checked.CheckFindFirst(1 + NextRandom(random) % 8, NextRandom(random) % kPages);
+            if (done % 500 == 0) checked.CheckAll();
+          }
+          checked.CheckAll();
+        };
+        set(first, singles, true);
+        CHECK(checked.gaps.size() == singles.size());
+        set(second, rest, true);
+        CHECK(checked.gaps.size() == 1);
+        set(second, singles, false);
+        CHECK(checked.gaps.size() == singles.size());
+        set(first, rest, false);
+        CHECK(checked.gaps.size() == 0);
+      }
+    }
   }
 }
 
@@ -104,31 +167,31 @@ TEST_CASE("MappingIndex: finds exactly what overlaps") {
   SoftwarePageTable table(AtPages(0, 1), memory);
   const std::shared_ptr<VmObject> vmo = *VmObject::Create(frames, ByteSize(0), false);
   std::vector<std::unique_ptr<VmMapping>> mappings;
-  std::vector<std::pair<PageIndex, PageIndex>> ranges;
   MappingIndex index;
   for (int i = 0; i < 300; ++i) {
     mappings.push_back(std::make_unique<VmMapping>(nullptr, table, vmo));
-    const PageIndex first(pick(1000));
-    ranges.emplace_back(first, first + PageCount(1 + pick(uint64_t{1} << pick(10))));
-    index.Insert(ranges.back().first, ranges.back().second, mappings.back().get());
+    mappings.back()->first_page = PageIndex(pick(1000));
+    mappings.back()->range.size = Pages(1 + pick(uint64_t{1} << pick(10)));
+    index.Insert(*mappings.back());
   }
   std::vector<bool> in(300, true);
   for (int i = 0; i < 3000; ++i) {
     const PageIndex begin(pick(1500)), end = begin + PageCount(1 + pick(50));
     std::set<VmMapping*> expected, seen;
     for (size_t m = 0; m < 300; ++m) {
-      if (in[m] && ranges[m].first < end && begin < ranges[m].second) expected.insert(mappings[m].get());
+      VmMapping& mapping = *mappings[m];
+      if (in[m] && mapping.first_page < end && begin < mapping.end_page()) expected.insert(&mapping);
     }
     index.ForEachIn(begin, end, [&](VmMapping& m) { REQUIRE(seen.insert(&m).second); });
     REQUIRE(seen == expected);
     const size_t m = pick(300);
     if (in[m]) {
-      index.Erase(ranges[m].first, ranges[m].second, mappings[m].get());
+      index.Erase(*mappings[m]);
     } else {
-      index.Insert(ranges[m].first, ranges[m].second, mappings[m].get());
+      index.Insert(*mappings[m]);
     }
     in[m] = !in[m];
-    REQUIRE(index.Contains(ranges[m].first, ranges[m].second, mappings[m].get()) == in[m]);
+    REQUIRE(index.Contains(*mappings[m]) == in[m]);
   }
 }
 
