@@ -96,9 +96,10 @@ VmObject::~VmObject() {
     parent_->mutex().AssertHeld();
     parent_->Lose(*this);
   }
-  // What nobody sees any more goes: of views, the youngest is the one that sees what nobody else does.
+  // What nobody sees any more goes, where it is owned: of views, the youngest is the one that sees what nobody else
+  // does.
   pages_->RemoveView(this);
-  if (!pages_->views().empty()) {
+  if (!pages_->views().empty() && kind() != VmPages::Kind::kPhysical) {
     pages_->AddView(this);
     ForEachOwn(first_, end(),
                [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS { pages_->Decommit(from, to, freed); });
@@ -213,6 +214,9 @@ absl::Status VmObject::Resize(ByteSize size) {
   FreedFrames freed;
   absl::MutexLock lock(&mutex());
   if (new_end < end() && pages_->IsHeldForDevice(new_end, end())) return HeldForDevice();
+  if (size < end().offset()) {
+    if (absl::Status status = pages_->Zero(size, new_end.offset() - size, freed); !status.ok()) return status;
+  }
   pages_->SetEnd(new_end, freed);
   return absl::OkStatus();
 }

@@ -31,6 +31,14 @@ zx_status_t CheckCopy(const VmoDispatcher& vmo, uint64_t offset, size_t size) {
   return offset > end || size > end - offset ? ZX_ERR_OUT_OF_RANGE : ZX_OK;
 }
 
+// What a copy that met a bad address says of its buffer: INVALID_ARGS where no program has memory (null, addresses of
+// the kernel), NOT_FOUND where nothing is mapped that could be.
+zx_status_t BufferStatus(zx_status_t copied, uint64_t address, size_t size) {
+  constexpr uint64_t kEnd = uint64_t{1} << 47;  // of what programs address on x86-64
+  if (copied != ZX_ERR_INVALID_ARGS) return copied;
+  return address < mm::kPageSize || address >= kEnd || size > kEnd - address ? ZX_ERR_INVALID_ARGS : ZX_ERR_NOT_FOUND;
+}
+
 }  // namespace
 
 zx_status_t vmo_read(const Caller& caller, zx_handle_t handle, UserPtr<void> buffer, uint64_t offset, size_t size) {
@@ -38,7 +46,8 @@ zx_status_t vmo_read(const Caller& caller, zx_handle_t handle, UserPtr<void> buf
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_READ, &vmo); s != ZX_OK) return s;
   if (const zx_status_t s = CheckCopy(*vmo, offset, size); s != ZX_OK) return s;
   size_t done = 0;
-  return CopyVmoOut(*vmo->vmo(), offset, size, caller.memory, buffer.address(), &done);
+  const zx_status_t s = CopyVmoOut(*vmo->vmo(), offset, size, caller.memory, buffer.address(), &done);
+  return BufferStatus(s, buffer.address(), size);
 }
 
 zx_status_t vmo_write(const Caller& caller, zx_handle_t handle, UserPtr<const void> buffer, uint64_t offset,
@@ -47,7 +56,8 @@ zx_status_t vmo_write(const Caller& caller, zx_handle_t handle, UserPtr<const vo
   if (const zx_status_t s = caller.handles().Get(handle, ZX_RIGHT_WRITE, &vmo); s != ZX_OK) return s;
   if (const zx_status_t s = CheckCopy(*vmo, offset, size); s != ZX_OK) return s;
   size_t done = 0;
-  return CopyVmoIn(*vmo->vmo(), offset, size, caller.memory, buffer.address(), &done);
+  const zx_status_t s = CopyVmoIn(*vmo->vmo(), offset, size, caller.memory, buffer.address(), &done);
+  return BufferStatus(s, buffer.address(), size);
 }
 
 zx_status_t vmo_create_child(const Caller& caller, zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size,
@@ -78,13 +88,16 @@ zx_status_t vmo_create_contiguous(const Caller& caller, zx_handle_t handle, size
 zx_status_t vmo_create_physical(const Caller& caller, zx_handle_t handle, zx_paddr_t paddr, size_t size,
                                 UserPtr<zx_handle_t> out) {
   const ResourceRange range{ZX_RSRC_KIND_MMIO, paddr, size};
+  std::shared_ptr<ResourceDispatcher> resource;
+  if (const zx_status_t s = caller.handles().Get(handle, 0, &resource); s != ZX_OK) return s;
   if (range.overflows()) return ZX_ERR_OUT_OF_RANGE;
   if (const zx_status_t s = CheckResource(caller.handles(), handle, range); s != ZX_OK) return s;
   if (!mm::ByteSize(paddr).IsPageAligned() || !mm::ByteSize(size).IsPageAligned()) return ZX_ERR_INVALID_ARGS;
   const mm::FrameRun frames{mm::FrameNumber(paddr >> mm::kPageShift), mm::PageCount::Of(mm::ByteSize(size))};
   auto vmo = mm::VmObject::CreatePhysical(caller.kernel.frames(), frames);
   if (!vmo.ok()) return ToZxStatus(vmo.status());
-  return caller.GiveHandle(std::make_shared<VmoDispatcher>(caller.kernel.koids(), *std::move(vmo), size), out);
+  auto object = std::make_shared<VmoDispatcher>(caller.kernel.koids(), *std::move(vmo), size);
+  return caller.GiveHandle(Handle(std::move(object), ZX_DEFAULT_VMO_RIGHTS | ZX_RIGHT_EXECUTE), out);
 }
 
 zx_status_t vmo_set_cache_policy(const Caller& caller, zx_handle_t handle, uint32_t policy) {

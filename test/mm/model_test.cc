@@ -36,9 +36,11 @@ struct ModelVmo {
     for (uint64_t p = first; p < end; ++p) n += committed[p] ? 1 : 0;
     return n;
   }
-  void Resize(uint64_t n) {
-    committed.resize(n);
-    content.resize(n * kPageSize);
+  // What the last page held beyond `size` bytes is lost.
+  void Resize(uint64_t size) {
+    committed.resize((size + kPageSize - 1) / kPageSize);
+    content.resize(size);
+    content.resize(pages() * kPageSize);
   }
   void Decommit(uint64_t page) {
     committed[page] = false;
@@ -151,7 +153,7 @@ class Model {
   void NewVmo(size_t slot) {
     auto vmo = std::make_shared<ModelVmo>();
     vmo->resizable = Pick(3) != 0;
-    vmo->Resize(1 + Pick(kVmoPages));
+    vmo->Resize((1 + Pick(kVmoPages)) * kPageSize);
     held_[slot] = *VmObject::Create(frames_, Pages(vmo->pages()), vmo->resizable);
     vmo->real = held_[slot];
     model_[slot] = vmo;
@@ -569,7 +571,7 @@ class Model {
                model_[vmo]->resizable ? StatusCode::kOk : StatusCode::kUnavailable)) {
       return;
     }
-    model_[vmo]->Resize((size + kPageSize - 1) / kPageSize);
+    model_[vmo]->Resize(size);
   }
 
   void Write() {

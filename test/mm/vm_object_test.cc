@@ -133,7 +133,7 @@ TEST_CASE("VmObject: shrinking gives pages back, and growing again shows zeros")
   CHECK(m.frames.stats().used == PageCount(2));
   REQUIRE(vmo->Resize(Pages(4)).ok());
   auto expected = Bytes(4 * kPageSize, 0);
-  std::fill_n(expected.begin(), 2 * kPageSize, std::byte{5});
+  std::fill_n(expected.begin(), kPageSize + 1, std::byte{5});
   CHECK(ReadAll(*vmo) == expected);
   CHECK(vmo->Resize(VmObject::kMaxSize + ByteSize(1)).code() == StatusCode::kOutOfRange);
   CHECK(m.Vmo(kPageSize)->Resize(ByteSize(0)).code() == StatusCode::kUnavailable);
