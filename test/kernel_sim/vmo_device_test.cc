@@ -73,9 +73,12 @@ TEST_CASE_METHOD(DeviceTest, "a slice of a contiguous VMO is contiguous", "[vmo]
   REQUIRE(zx_bti_pin(bti, ZX_BTI_PERM_READ | ZX_BTI_CONTIGUOUS, slice, 0, 2 * kPage, &at, 1, &token) == ZX_OK);
   CHECK(at == whole[1]);
   Unpin(token);
+  const uint64_t used = kernel.pages_used();
   Close(vmo);
+  CHECK(kernel.pages_used() == used - 2);  // what nobody sees any more goes
   Put(slice, 1, 7);
   CHECK(WordsOf(slice) == std::vector<uint64_t>{0, 7});
+  CHECK(CommittedPages(slice) == 2);
 }
 
 TEST_CASE_METHOD(DeviceTest, "no snapshots of contiguous and physical memory, nor of slices of it", "[vmo]") {

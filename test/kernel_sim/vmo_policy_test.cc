@@ -111,6 +111,13 @@ TEST_CASE_METHOD(DeviceTest, "set_cache_policy: BAD_STATE while pages are pinned
   }
 }
 
+TEST_CASE_METHOD(DeviceTest, "set_cache_policy: contiguous memory is committed for good, so that it stays cached",
+                 "[vmo]") {
+  const zx_handle_t vmo = MakeContiguous(kPage);
+  CHECK(zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_UNCACHED) == ZX_ERR_BAD_STATE);
+  CHECK(Info(vmo).cache_policy == ZX_CACHE_POLICY_CACHED);
+}
+
 TEST_CASE_METHOD(DeviceTest, "set_cache_policy of physical memory: not while it is mapped or has slices", "[vmo]") {
   const zx_handle_t vmo = MakePhysical(0, 2 * kPage);
   for (const uint32_t policy : kUncachedPolicies) {
