@@ -1,6 +1,7 @@
 #include "mm/mapping_index.h"
 
 #include <bit>
+#include <iterator>
 
 #include "mm/vm_mapping.h"
 
@@ -19,10 +20,11 @@ void MappingIndex::Insert(VmMapping& mapping) {
 
 void MappingIndex::Erase(VmMapping& mapping) {
   const Entry entry = EntryOf(mapping);
-  entries_.erase(entry);
   const uint64_t length_class = entry.key >> kClassShift;
-  const auto left = entries_.lower_bound({length_class << kClassShift, nullptr});
-  if (left == entries_.end() || left->key >> kClassShift != length_class) classes_ &= ~(uint64_t{1} << length_class);
+  const auto next = entries_.erase(entries_.find(entry));
+  const bool left = (next != entries_.end() && next->key >> kClassShift == length_class) ||
+                    (next != entries_.begin() && std::prev(next)->key >> kClassShift == length_class);
+  if (!left) classes_ &= ~(uint64_t{1} << length_class);
 }
 
 bool MappingIndex::Contains(VmMapping& mapping) const {

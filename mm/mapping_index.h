@@ -2,7 +2,6 @@
 #ifndef ZIRCONIA_MM_MAPPING_INDEX_H_
 #define ZIRCONIA_MM_MAPPING_INDEX_H_
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,7 +32,9 @@ class MappingIndex {
   struct Entry {
     uint64_t key;  // the class of its length above kClassShift, its first page below
     VmMapping* mapping;
-    friend auto operator<=>(const Entry&, const Entry&) = default;
+    friend bool operator<(const Entry& a, const Entry& b) {
+      return a.key != b.key ? a.key < b.key : a.mapping < b.mapping;
+    }
   };
   // Pages have numbers below 2^52, so that there are 53 classes.
   static constexpr unsigned kClassShift = 58;
