@@ -65,6 +65,8 @@ std::vector<Benchmark> RemapBenchmarks(const Settings& settings);
 std::vector<Benchmark> SafeRemapBenchmarks(const Settings& settings);
 // More mappings than the host permits.
 std::vector<Benchmark> ManyMappingsBenchmarks(const Settings& settings);
+// VMOs and VMARs by themselves, without a host.
+std::vector<Benchmark> BookkeepingBenchmarks(const Settings& settings);
 // What guests do with memory: faults, first touches, a large VMO.
 std::vector<Benchmark> MemoryBenchmarks(const Settings& settings);
 // System calls of guests, the start of a process.

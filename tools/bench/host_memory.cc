@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "mm/units.h"
 
@@ -20,14 +21,17 @@ struct FaultTarget {
   const Reservation* reservation = nullptr;
   const Memfd* file = nullptr;
   size_t stride = 1;
+  char* copies = nullptr;
+  const char* source = nullptr;
 };
 FaultTarget g_target;
 
 void OnSegv(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const auto page =
       static_cast<size_t>(static_cast<char*>(info->si_addr) - g_target.reservation->base()) / mm::kPageSize;
-  g_target.reservation->Map(page * mm::kPageSize, mm::kPageSize, *g_target.file,
-                            page * g_target.stride * mm::kPageSize);
+  const size_t at = page * g_target.stride * mm::kPageSize;
+  if (g_target.copies != nullptr) std::memcpy(g_target.copies + at, g_target.source + at, mm::kPageSize);
+  g_target.reservation->Map(page * mm::kPageSize, mm::kPageSize, *g_target.file, at);
 }
 
 }  // namespace
@@ -74,8 +78,9 @@ void Reservation::Protect(size_t at, size_t size, int protection) const {
   Must(mprotect(base_ + at, size, protection) == 0, "zirconia-bench: mprotect");
 }
 
-FaultMapper::FaultMapper(const Reservation& reservation, const Memfd& file, size_t stride) {
-  g_target = {&reservation, &file, stride};
+FaultMapper::FaultMapper(const Reservation& reservation, const Memfd& file, size_t stride, char* copies,
+                         const char* source) {
+  g_target = {&reservation, &file, stride, copies, source};
   Must(syscall(SYS_rt_sigaction, SIGSEGV, nullptr, saved_action_, kSignalMaskSize) == 0, "zirconia-bench: sigaction");
   struct sigaction action {};
   action.sa_sigaction = OnSegv;

@@ -51,10 +51,12 @@ class Reservation {
 };
 
 // While it lives, each SIGSEGV in `reservation` maps the page of `file` at the same distance from the beginning,
-// scaled: page i shows the file's page i * `stride`. One at a time; no guest may run meanwhile.
+// scaled: page i shows the file's page i * `stride`. Where there are `copies`, of as many pages as the file has, the
+// page is filled through them first, with what `source` holds. One at a time; no guest may run meanwhile.
 class FaultMapper {
  public:
-  FaultMapper(const Reservation& reservation, const Memfd& file, size_t stride);
+  FaultMapper(const Reservation& reservation, const Memfd& file, size_t stride, char* copies = nullptr,
+              const char* source = nullptr);
   ~FaultMapper();
   FaultMapper(const FaultMapper&) = delete;
   FaultMapper& operator=(const FaultMapper&) = delete;

@@ -35,8 +35,8 @@ int Run(const Options& options) {
     }
   }
   std::vector<Benchmark> benchmarks;
-  for (const auto group : {RemapBenchmarks, SafeRemapBenchmarks, ManyMappingsBenchmarks, MemoryBenchmarks,
-                           SyscallBenchmarks, ProgramBenchmarks}) {
+  for (const auto group : {RemapBenchmarks, SafeRemapBenchmarks, ManyMappingsBenchmarks, BookkeepingBenchmarks,
+                           MemoryBenchmarks, SyscallBenchmarks, ProgramBenchmarks}) {
     for (Benchmark& benchmark : group(options.settings)) {
       if (benchmark.name.find(options.filter) != std::string::npos) benchmarks.push_back(std::move(benchmark));
     }

@@ -1,4 +1,6 @@
 // What guests do with memory: faults, first touches, a large VMO.
+#include <sys/mman.h>
+
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -43,6 +45,21 @@ double NewFaults(size_t n) {
   return TimeOf([&] { bench_write_pages(window.base(), 2 * n * BENCH_PAGE, 2); }) / static_cast<double>(n);
 }
 
+// Writes that find their page read-only: a copy is mapped in its place.
+double CopyFaults(size_t n) {
+  const size_t size = 2 * n * BENCH_PAGE;
+  const Memfd original(size), copy(size);
+  const Reservation source(size), copies(size), window(size);
+  source.Map(0, size, original, 0);
+  bench_write_pages(source.base(), size, 1);
+  copies.Map(0, size, copy, 0);
+  window.Map(0, size, original, 0);
+  bench_write_pages(window.base(), size, 1);
+  window.Protect(0, size, PROT_READ);
+  const FaultMapper mapper(window, copy, 1, copies.base(), source.base());
+  return TimeOf([&] { bench_write_pages(window.base(), size, 2); }) / static_cast<double>(n);
+}
+
 // One mapping of a new file, touched page by page.
 double MapAndTouch(size_t size) {
   const Memfd file(size);
@@ -77,6 +94,13 @@ std::vector<Benchmark> MemoryBenchmarks(const Settings& settings) {
       .floor_name = "SIGSEGV, in it mmap of one page of a hole, return, the access allocates",
       .floor = [=]() -> absl::StatusOr<double> { return NewFaults(faults); },
       .note = "a write to a page that isn't committed",
+  });
+  all.push_back({
+      .name = "first write to a page after a snapshot",
+      .subject = [=] { return OnFreshMachine(256 * kMiB, "clone_writes", faults, false); },
+      .floor_name = "SIGSEGV, in it a copy of the page to a hole and mmap of that, return, the access",
+      .floor = [=]() -> absl::StatusOr<double> { return CopyFaults(faults); },
+      .wanted = 1.5,
   });
   all.push_back({
       .name = absl::StrCat("first touch of ", SizeName(touched), ", uncommitted, in order"),

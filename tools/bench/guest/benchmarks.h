@@ -24,6 +24,7 @@ void present_faults(uint64_t n);     // reads of n pages that are committed, eac
 void new_faults(uint64_t n);         // writes to n pages that aren't committed, none next to another
 void first_touch(uint64_t bytes);    // writes to each page of an uncommitted VMO of so many bytes
 void committed_vmo(uint64_t bytes);  // commit, map, write to each page
+void clone_writes(uint64_t n);       // the first writes to n pages, none next to another, after a snapshot
 void get_size(uint64_t n);           // n calls of zx_vmo_get_size
 void get_clock(uint64_t n);          // n calls of zx_clock_get_monotonic
 void vmo_read(uint64_t bytes);       // zx_vmo_read of so many bytes

@@ -15,6 +15,7 @@ static const struct {
     {"new_faults", new_faults},
     {"first_touch", first_touch},
     {"committed_vmo", committed_vmo},
+    {"clone_writes", clone_writes},
     {"get_size", get_size},
     {"get_clock", get_clock},
     {"vmo_read", vmo_read},

@@ -39,3 +39,15 @@ void committed_vmo(uint64_t bytes) {
   bench_write_pages(map_vmo(vmo, 0, bytes), bytes, 1);
   report((uint64_t)(zx_clock_get_monotonic() - begin), 1);
 }
+
+void clone_writes(uint64_t n) {
+  const zx_handle_t vmo = make_vmo(2 * n * BENCH_PAGE);
+  commit(vmo, 2 * n * BENCH_PAGE);
+  char* base = map_vmo(vmo, 0, 2 * n * BENCH_PAGE);
+  bench_write_pages(base, 2 * n * BENCH_PAGE, 1);
+  zx_handle_t clone;
+  check(zx_vmo_create_child(vmo, ZX_VMO_CHILD_SNAPSHOT, 0, 2 * n * BENCH_PAGE, &clone), "zx_vmo_create_child");
+  const zx_time_t begin = zx_clock_get_monotonic();
+  bench_write_pages(base, 2 * n * BENCH_PAGE, 2);
+  report((uint64_t)(zx_clock_get_monotonic() - begin), n);
+}
