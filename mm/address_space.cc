@@ -184,6 +184,7 @@ absl::Status AddressSpace::HandleFault(VirtAddr address, Access access) {
   const PageIndex page = mapping->PageAt(address);
   const PageIndex vmo_end = mapping->vmo->end();
   if (page >= vmo_end) return absl::OutOfRangeError("beyond the end of the VMO");
+  if (absl::Status status = pages.CheckContent(); !status.ok()) return status;
   const VirtRange here = PageOf(address);
 
   const auto run = pages.tree().FindFrom(page);

@@ -288,8 +288,31 @@ FrameAllocator::FrameAllocator(PhysicalMemory& memory, Options options)
 
 FrameAllocator::~FrameAllocator() = default;
 
+template <typename Attempt>
+auto FrameAllocator::OrDiscard(Attempt attempt) -> decltype(attempt()) {
+  for (;;) {
+    auto made = attempt();
+    if (!absl::IsResourceExhausted(made.status()) || !discardable_.DiscardOne()) return made;
+  }
+}
+
 absl::StatusOr<FrameRun> FrameAllocator::AllocateRun(PageCount wanted, std::optional<FrameNumber> hint,
                                                      Surroundings surroundings) {
+  return OrDiscard([&] { return TryAllocateRun(wanted, hint, surroundings); });
+}
+
+absl::StatusOr<std::vector<FrameRun>> FrameAllocator::Allocate(PageCount count, std::optional<FrameNumber> hint,
+                                                               Surroundings surroundings) {
+  return OrDiscard([&] { return TryAllocate(count, hint, surroundings); });
+}
+
+absl::StatusOr<FrameRun> FrameAllocator::AllocateContiguous(PageCount count, unsigned align_log2) {
+  if (count == PageCount(0)) return absl::InvalidArgumentError("no frames wanted");
+  return OrDiscard([&] { return TryAllocateContiguous(count, align_log2); });
+}
+
+absl::StatusOr<FrameRun> FrameAllocator::TryAllocateRun(PageCount wanted, std::optional<FrameNumber> hint,
+                                                        Surroundings surroundings) {
   FrameRun run;
   Impl::Readying readying;
   {
@@ -304,14 +327,14 @@ absl::StatusOr<FrameRun> FrameAllocator::AllocateRun(PageCount wanted, std::opti
   if (absl::Status status = impl_->Carry(readying); !status.ok()) {
     Free(run);
     // A host that can't provide the whole may still provide a part.
-    if (run.count > PageCount(1)) return AllocateRun(PageCount(run.count.value() / 2), run.first, surroundings);
+    if (run.count > PageCount(1)) return TryAllocateRun(PageCount(run.count.value() / 2), run.first, surroundings);
     return status;
   }
   return run;
 }
 
-absl::StatusOr<std::vector<FrameRun>> FrameAllocator::Allocate(PageCount count, std::optional<FrameNumber> hint,
-                                                               Surroundings surroundings) {
+absl::StatusOr<std::vector<FrameRun>> FrameAllocator::TryAllocate(PageCount count, std::optional<FrameNumber> hint,
+                                                                  Surroundings surroundings) {
   std::vector<FrameRun> runs;
   if (count == PageCount(0)) return runs;
   Impl::Readying readying;
@@ -343,8 +366,7 @@ absl::StatusOr<std::vector<FrameRun>> FrameAllocator::Allocate(PageCount count, 
   return runs;
 }
 
-absl::StatusOr<FrameRun> FrameAllocator::AllocateContiguous(PageCount count, unsigned align_log2) {
-  if (count == PageCount(0)) return absl::InvalidArgumentError("no frames wanted");
+absl::StatusOr<FrameRun> FrameAllocator::TryAllocateContiguous(PageCount count, unsigned align_log2) {
   FrameRun run;
   Impl::Readying readying;
   {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "mm/discard_list.h"
 #include "mm/physical_memory.h"
 #include "mm/units.h"
 
@@ -71,6 +72,9 @@ class FrameAllocator {
   absl::StatusOr<FrameRun> AllocateRun(PageCount wanted, std::optional<FrameNumber> hint = std::nullopt,
                                        Surroundings surroundings = {});
 
+  // What is discarded, VMO by VMO, before an allocation fails for want of frames.
+  DiscardList& discardable() { return discardable_; }
+
   // Exactly `count` frames in as few runs as can be, or RESOURCE_EXHAUSTED and nothing.
   absl::StatusOr<std::vector<FrameRun>> Allocate(PageCount count, std::optional<FrameNumber> hint = std::nullopt,
                                                  Surroundings surroundings = {});
@@ -106,10 +110,18 @@ class FrameAllocator {
  private:
   friend class FramePin;
   void Unpin(FrameRun run);
+  absl::StatusOr<FrameRun> TryAllocateRun(PageCount wanted, std::optional<FrameNumber> hint, Surroundings surroundings);
+  absl::StatusOr<std::vector<FrameRun>> TryAllocate(PageCount count, std::optional<FrameNumber> hint,
+                                                    Surroundings surroundings);
+  absl::StatusOr<FrameRun> TryAllocateContiguous(PageCount count, unsigned align_log2);
+  // `attempt`, again and again as long as there is something to discard.
+  template <typename Attempt>
+  auto OrDiscard(Attempt attempt) -> decltype(attempt());
 
   struct Impl;
   PhysicalMemory& memory_;
   std::unique_ptr<Impl> impl_;
+  DiscardList discardable_;
 };
 
 }  // namespace zirconia::mm

@@ -346,8 +346,12 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range) {
 
   for (const Part& part : parts) {
     if (part.end > part.mapping->vmo->end()) return absl::OutOfRangeError("beyond the end of the VMO");
-    if (op != RangeOp::kDecommit) continue;
     part.mapping->vmo->mutex().AssertHeld();
+    part.mapping->pages.mutex().AssertHeld();
+    if (op != RangeOp::kDecommit) {
+      if (status = part.mapping->pages.CheckContent(); !status.ok()) return status;
+      continue;
+    }
     if (status = part.mapping->vmo->MayDecommit(part.begin, part.end); !status.ok()) return status;
   }
   // The same page may be mapped twice.

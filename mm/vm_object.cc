@@ -51,7 +51,9 @@ absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreatePhysical(FrameAllocato
 absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateSnapshot(ByteSize offset, ByteSize size, bool resizable) {
   if (!offset.IsPageAligned()) return absl::InvalidArgumentError("the offset isn't page-aligned");
   if (size > kMaxSize || offset + size < offset) return TooLarge();
-  if (kind() != VmPages::Kind::kAnonymous) return absl::UnimplementedError("this memory can't be shared by snapshots");
+  if (kind() != VmPages::Kind::kAnonymous || discardable()) {
+    return absl::UnimplementedError("this memory can't be shared by snapshots");
+  }
   const PageIndex begin = PageIndex::Of(InPages(offset));
   const PageCount count = EndOf(size) - PageIndex(0);
   absl::MutexLock lock(&mutex());
@@ -69,7 +71,7 @@ absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateSnapshot(ByteSize offs
 
 absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateSlice(ByteSize offset, ByteSize size) {
   if (!offset.IsPageAligned()) return absl::InvalidArgumentError("the offset isn't page-aligned");
-  if (resizable_) return absl::UnimplementedError("a resizable VMO has no slices");
+  if (resizable_ || discardable()) return absl::UnimplementedError("a resizable or discardable VMO has no slices");
   if (size > kMaxSize || offset + size < offset) return TooLarge();
   const PageCount count = EndOf(size) - PageIndex(0);
   if (!IsInside(offset, count.bytes())) return absl::InvalidArgumentError("not inside of the VMO");
@@ -207,6 +209,23 @@ bool VmObject::IsInside(ByteSize offset, ByteSize length) const {
   return offset <= all && length <= all - offset;
 }
 
+bool VmObject::LockContent() {
+  absl::MutexLock lock(&mutex());
+  return pages_->LockContent();
+}
+
+absl::Status VmObject::TryLockContent() {
+  absl::MutexLock lock(&mutex());
+  if (pages_->discarded()) return absl::UnavailableError("it was discarded");
+  pages_->LockContent();
+  return absl::OkStatus();
+}
+
+absl::Status VmObject::UnlockContent() {
+  absl::MutexLock lock(&mutex());
+  return pages_->UnlockContent();
+}
+
 absl::Status VmObject::Resize(ByteSize size) {
   if (!resizable_) return absl::UnavailableError("not resizable");
   if (size > kMaxSize) return TooLarge();
@@ -226,6 +245,7 @@ absl::Status VmObject::Commit(ByteSize offset, ByteSize length) {
   absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
   if (length == ByteSize(0)) return absl::OkStatus();
+  if (absl::Status status = pages_->CheckContent(); !status.ok()) return status;
   auto made = pages_->MakeAll(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length), /*fill=*/true);
   if (!made.ok()) return made.status();
   pages_->Install(*std::move(made), nullptr, freed);
@@ -259,6 +279,7 @@ absl::Status VmObject::Zero(ByteSize offset, ByteSize length) {
   FreedFrames freed;
   absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
+  if (absl::Status status = pages_->CheckContent(); !status.ok()) return status;
   return pages_->Zero(InPages(offset), length, freed);
 }
 
@@ -306,6 +327,7 @@ absl::StatusOr<std::vector<FrameRun>> VmObject::HoldForDevice(ByteSize offset, B
   std::vector<FrameRun> runs;
   absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
+  if (absl::Status status = pages_->CheckContent(); !status.ok()) return status;
   const PageIndex begin = PageIndex::Of(InPages(offset)), end = EndOf(InPages(offset) + length);
   auto made = pages_->MakeAll(begin, end, /*fill=*/true);
   if (!made.ok()) return made.status();

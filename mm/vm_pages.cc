@@ -75,12 +75,38 @@ absl::StatusOr<std::shared_ptr<VmPages>> VmPages::CreatePhysical(FrameAllocator&
 }
 
 VmPages::~VmPages() {
+  if (discardable()) frames_.discardable().Remove(*this);
   FreedFrames freed;
   absl::MutexLock lock(&mutex());
   if (kind_ == Kind::kPhysical) frames_.Conceal(tree_.FindFrom(PageIndex(0))->pages.frames);
   ZIRCONIA_CHECK(mappings_.size() == 0, "a VMO dies while it is mapped");
   tree_.Clear([&](FrameRun run) { Release(run, freed); });
   family_->members.erase(birth_);
+}
+
+void VmPages::MakeDiscardable() {
+  discardable_.store(true, std::memory_order_relaxed);
+  frames_.discardable().Add(*this);
+}
+
+bool VmPages::LockContent() {
+  if (content_locks_++ == 0) frames_.discardable().Remove(*this);
+  return std::exchange(discarded_, false);
+}
+
+absl::Status VmPages::UnlockContent() {
+  if (content_locks_ == 0) return absl::FailedPreconditionError("it isn't locked");
+  if (--content_locks_ == 0) frames_.discardable().Add(*this);
+  return absl::OkStatus();
+}
+
+bool VmPages::Discard(FreedFrames& freed) {
+  if (tree_.empty() || IsHeldForDevice(PageIndex(0), end())) return false;
+  Decommit(PageIndex(0), end(), freed);
+  // Zeros that are shown are no content either.
+  TakeOutZeros(PageIndex(0), end(), nullptr);
+  discarded_ = true;
+  return true;
 }
 
 PageCount VmPages::Charged(PageIndex begin, PageIndex end) const {
@@ -237,6 +263,7 @@ absl::Status VmPages::Zero(ByteSize offset, ByteSize length, FreedFrames& freed)
 }
 
 absl::StatusOr<VmPages::Piece> VmPages::PieceAt(ByteSize offset, ByteSize length, Access access, FreedFrames& freed) {
+  if (discarded_) return CheckContent();
   const PageIndex page = PageIndex::Of(offset);
   const PageIndex end = EndOf(offset + length);
   const auto run = tree_.FindFrom(page);

@@ -108,6 +108,22 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   void MakeConstant() { constant_.store(true, std::memory_order_relaxed); }
   bool constant() const { return constant_.load(std::memory_order_relaxed); }
 
+  // Makes it discardable: when memory runs out while nobody has it locked, all of its pages go, and until it is locked
+  // again every access is refused. Unlocked at first.
+  void MakeDiscardable();
+  bool discardable() const { return discardable_.load(std::memory_order_relaxed); }
+  // Locks nest. Returns whether it had been discarded since it was last unlocked; it isn't any more.
+  bool LockContent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
+  // FAILED_PRECONDITION: it isn't locked.
+  absl::Status UnlockContent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
+  bool discarded() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex()) { return discarded_; }
+  // NOT_FOUND: it was discarded.
+  absl::Status CheckContent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex()) {
+    return discarded_ ? absl::NotFoundError("the VMO was discarded") : absl::OkStatus();
+  }
+  // For DiscardList. Returns whether it held anything.
+  bool Discard(FreedFrames& freed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
+
   // ZX_CACHE_POLICY_*, remembered; 0: cached.
   uint32_t cache_policy() const { return cache_policy_.load(std::memory_order_relaxed); }
   void set_cache_policy(uint32_t policy) { cache_policy_.store(policy, std::memory_order_relaxed); }
@@ -253,6 +269,9 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   const std::shared_ptr<VmFamily> family_;
   std::atomic<bool> constant_{false};
   std::atomic<uint32_t> cache_policy_{0};
+  std::atomic<bool> discardable_{false};
+  uint64_t content_locks_ ABSL_GUARDED_BY(family_->mutex) = 0;
+  bool discarded_ ABSL_GUARDED_BY(family_->mutex) = false;
   std::atomic<uint64_t> end_;  // written under the lock
   uint64_t birth_ ABSL_GUARDED_BY(family_->mutex);
   PageTree tree_ ABSL_GUARDED_BY(family_->mutex);

@@ -136,6 +136,7 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
   if ((options & ~kAllowed) != 0 || !PermissionsAreValid(options)) return ZX_ERR_INVALID_ARGS;
   if ((options & ZX_VM_MAP_RANGE) != 0 && (options & ZX_VM_SPECIFIC_OVERWRITE) != 0) return ZX_ERR_INVALID_ARGS;
   if ((options & ZX_VM_REQUIRE_NON_RESIZABLE) != 0 && vmo->vmo()->resizable()) return ZX_ERR_NOT_SUPPORTED;
+  if ((options & ZX_VM_ALLOW_FAULTS) == 0 && vmo->vmo()->discardable()) return ZX_ERR_NOT_SUPPORTED;
   if (!vmar->region().alive()) return ZX_ERR_BAD_STATE;
   mm::VmAddressRegion::MapRequest request;
   if (const zx_status_t s = PlacementFrom(vmar->region(), options, offset, &request.placement); s != ZX_OK) return s;

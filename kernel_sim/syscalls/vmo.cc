@@ -12,13 +12,11 @@
 namespace zirconia::kernel::sys {
 
 zx_status_t vmo_create(const Caller& caller, uint64_t size, uint32_t options, UserPtr<zx_handle_t> out) {
-  if ((options & ~ZX_VMO_RESIZABLE) != 0) {
-    // Discardable VMOs aren't there (yet): what Zircon says of memory that can't be discarded.
-    return (options & ~(ZX_VMO_RESIZABLE | ZX_VMO_DISCARDABLE)) != 0 ? ZX_ERR_INVALID_ARGS : ZX_ERR_NOT_SUPPORTED;
-  }
+  if ((options & ~(ZX_VMO_RESIZABLE | ZX_VMO_DISCARDABLE)) != 0) return ZX_ERR_INVALID_ARGS;
   std::shared_ptr<VmoDispatcher> vmo;
-  if (const zx_status_t s = caller.kernel.CreateVmo(size, (options & ZX_VMO_RESIZABLE) != 0, &vmo); s != ZX_OK)
-    return s;
+  const zx_status_t made = caller.kernel.CreateVmo(size, (options & ZX_VMO_RESIZABLE) != 0, &vmo);
+  if (made != ZX_OK) return made;
+  if ((options & ZX_VMO_DISCARDABLE) != 0) vmo->vmo()->MakeDiscardable();
   return caller.GiveHandle(std::move(vmo), out);
 }
 
@@ -121,8 +119,29 @@ zx_status_t vmo_set_size(const Caller& caller, zx_handle_t handle, uint64_t size
   return status;
 }
 
+namespace {
+
+zx_status_t LockOperation(const Caller& caller, mm::VmObject& vmo, uint32_t op, uint64_t offset, uint64_t size,
+                          UserPtr<void> buffer, size_t buffer_size) {
+  if (!vmo.discardable()) return ZX_ERR_NOT_SUPPORTED;
+  if (offset != 0 || size != vmo.size().value()) return ZX_ERR_OUT_OF_RANGE;
+  if (op == ZX_VMO_OP_TRY_LOCK) return ToZxStatus(vmo.TryLockContent());
+  if (op == ZX_VMO_OP_UNLOCK) return ToZxStatus(vmo.UnlockContent());
+  // What is lost is told once: a buffer that can't be written to must be found before.
+  zx_vmo_lock_state_t state{0, size, 0, 0};
+  const auto out = buffer.as<zx_vmo_lock_state_t>();
+  if (buffer_size < sizeof(state) || out.Write(caller.memory, state) != ZX_OK) return ZX_ERR_INVALID_ARGS;
+  if (!vmo.LockContent()) return ZX_OK;
+  state.discarded_size = size;
+  if (out.Write(caller.memory, state) == ZX_OK) return ZX_OK;
+  vmo.UnlockContent().IgnoreError();
+  return ZX_ERR_INVALID_ARGS;
+}
+
+}  // namespace
+
 zx_status_t vmo_op_range(const Caller& caller, zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size,
-                         UserPtr<void> /*buffer*/, size_t /*buffer_size*/) {
+                         UserPtr<void> buffer, size_t buffer_size) {
   std::shared_ptr<VmoDispatcher> vmo;
   zx_rights_t rights = 0;
   if (const zx_status_t s = caller.handles().Get(handle, 0, &vmo, &rights); s != ZX_OK) return s;
@@ -140,7 +159,8 @@ zx_status_t vmo_op_range(const Caller& caller, zx_handle_t handle, uint32_t op, 
     case ZX_VMO_OP_LOCK:
     case ZX_VMO_OP_TRY_LOCK:
     case ZX_VMO_OP_UNLOCK:
-      return can_read || can_write ? ZX_ERR_NOT_SUPPORTED : ZX_ERR_ACCESS_DENIED;  // it isn't discardable
+      return can_read || can_write ? LockOperation(caller, *vmo->vmo(), op, offset, size, buffer, buffer_size)
+                                   : ZX_ERR_ACCESS_DENIED;
     case ZX_VMO_OP_CACHE_SYNC:
     case ZX_VMO_OP_CACHE_INVALIDATE:
     case ZX_VMO_OP_CACHE_CLEAN:
