@@ -110,10 +110,6 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // How many runs of committed pages there are, for experiments and tests.
   size_t run_count() const;
 
-  // zx_vmo_set_size. Shrinking gives the pages beyond the new end back and takes them out of every mapping, at once;
-  // what the last page holds beyond `size` becomes zeros. UNAVAILABLE: not resizable. OUT_OF_RANGE: too large.
-  // FAILED_PRECONDITION: a device holds pages beyond the new end. RESOURCE_EXHAUSTED: the last page is shared, and
-  // there is no frame for a copy of it.
   // zx_vmo_create's ZX_VMO_DISCARDABLE; before anybody else knows it. See VmPages: what was discarded is NOT_FOUND to
   // everything below that looks at content, until it is locked. Discardable VMOs have no children.
   void MakeDiscardable() { pages_->MakeDiscardable(); }
@@ -125,8 +121,10 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // FAILED_PRECONDITION: it isn't locked.
   absl::Status UnlockContent();
 
-  // zx_vmo_set_size. Shrinking gives the pages beyond the new end back and takes them out of every mapping, at once.
-  // UNAVAILABLE: not resizable. OUT_OF_RANGE: too large. FAILED_PRECONDITION: a device holds pages beyond the new end.
+  // zx_vmo_set_size. Shrinking gives the pages beyond the new end back and takes them out of every mapping, at once;
+  // what the last page holds beyond `size` becomes zeros. UNAVAILABLE: not resizable. OUT_OF_RANGE: too large.
+  // FAILED_PRECONDITION: a device holds pages beyond the new end. RESOURCE_EXHAUSTED: the last page is shared, and
+  // there is no frame for a copy of it.
   absl::Status Resize(ByteSize size);
 
   // Commits every page that the range touches, to this VMO alone (what is shared is copied); all or nothing.
