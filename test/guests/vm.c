@@ -153,7 +153,7 @@ static void protection_can_be_taken_and_given_back(void) {
   EXPECT(p[PAGE] == 5);
   p[0] = p[2 * PAGE] = 6;
   // The kernel obeys the protection, too: it can't write where the guest can't.
-  EXPECT_STATUS(zx_vmo_read(vmo, (void*)middle, 0, 1), ZX_ERR_INVALID_ARGS);
+  EXPECT_STATUS(zx_vmo_read(vmo, (void*)middle, 0, 1), ZX_ERR_NOT_FOUND);
   EXPECT_OK(zx_vmar_protect(zx_vmar_root_self(), READ_WRITE, middle, PAGE));
   p[PAGE] = 6;
   EXPECT_STATUS(zx_vmar_protect(zx_vmar_root_self(), ZX_VM_PERM_WRITE, middle, PAGE), ZX_ERR_INVALID_ARGS);
