@@ -29,7 +29,8 @@ struct LaunchOptions {
   std::vector<std::string> environment;
   // The i-th is handed over as PA_HND(PA_USER0, i).
   std::vector<std::shared_ptr<VmoDispatcher>> vmos;
-  // What else is handed over, with its default rights: what it is (PA_HND(...)), and the object. Resources, for example.
+  // What else is handed over, with its default rights: what it is (PA_HND(...)), and the object. Resources, for
+  // example.
   std::vector<std::pair<uint32_t, std::shared_ptr<Dispatcher>>> handles;
   // Where the program gives none (PT_GNU_STACK). Committed as it is touched.
   uint64_t stack_size = uint64_t{8} << 20;

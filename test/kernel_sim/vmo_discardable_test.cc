@@ -43,7 +43,8 @@ struct DiscardTest {
   }
 };
 
-TEST_CASE("A discardable VMO is initially unlocked, counts as committed until it is discarded, and then reads NOT_FOUND") {
+TEST_CASE(
+    "A discardable VMO is initially unlocked, counts as committed until it is discarded, and then reads NOT_FOUND") {
   DiscardTest t;
   CHECK(t.Committed() == kPages);
   CHECK(t.Op(ZX_VMO_OP_UNLOCK) == ZX_ERR_BAD_STATE);

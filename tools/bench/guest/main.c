@@ -11,20 +11,11 @@ static const struct {
   const char* name;
   void (*run)(uint64_t n);
 } benchmarks[] = {
-    {"present_faults", present_faults},
-    {"new_faults", new_faults},
-    {"first_touch", first_touch},
-    {"committed_vmo", committed_vmo},
-    {"clone_writes", clone_writes},
-    {"get_size", get_size},
-    {"get_clock", get_clock},
-    {"vmo_read", vmo_read},
-    {"vmo_write", vmo_write},
-    {"start_time", start_time},
-    {"many_mappings", many_mappings},
-    {"working_set", working_set},
-    {"hash_xxh3", hash_xxh3},
-    {"hash_xxh64", hash_xxh64},
+    {"present_faults", present_faults}, {"new_faults", new_faults},       {"first_touch", first_touch},
+    {"committed_vmo", committed_vmo},   {"clone_writes", clone_writes},   {"get_size", get_size},
+    {"get_clock", get_clock},           {"vmo_read", vmo_read},           {"vmo_write", vmo_write},
+    {"start_time", start_time},         {"many_mappings", many_mappings}, {"working_set", working_set},
+    {"hash_xxh3", hash_xxh3},           {"hash_xxh64", hash_xxh64},
 };
 
 void check(zx_status_t status, const char* what) {
