@@ -70,9 +70,9 @@ class GapTree {
   void Mend(Index node, uint32_t child);
   // The last gap that begins at or below `address`.
   std::optional<VirtRange> LastTo(VirtAddr address) const;
-  std::optional<VirtRange> FindFirstIn(Index node, uint32_t height, ByteSize size, VirtAddr from) const;
-  void ForEachIn(Index node, uint32_t height, absl::FunctionRef<void(VirtRange)> visit) const;
-  absl::Status VerifyIn(Index node, uint32_t height, size_t& seen) const;
+  std::optional<VirtRange> FindFirstIn(Index i, uint32_t height, ByteSize size, VirtAddr from) const;
+  void ForEachIn(Index i, uint32_t height, absl::FunctionRef<void(VirtRange)> visit) const;
+  absl::Status VerifyIn(Index i, uint32_t height, size_t& seen) const;
 
   std::vector<Node> nodes_ = std::vector<Node>(1);
   std::vector<Index> unused_;

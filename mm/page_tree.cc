@@ -35,7 +35,7 @@ struct PageTree::Block {
   // From each key, counted in frames, to the next: how many nodes cover that. Null: `covers`, everywhere.
   std::unique_ptr<absl::btree_map<uint64_t, uint32_t>> cuts;
 
-  void SplitAt(uint64_t at) {
+  void SplitAt(uint64_t at) const {
     const auto next = cuts->upper_bound(at);
     const auto it = std::prev(next);
     if (it->first != at && at < frames.count.value()) cuts->emplace_hint(next, at, it->second);

@@ -34,9 +34,13 @@ WriteHold::~WriteHold() {
 }
 
 VmPages::VmPages(FrameAllocator& frames, PageCount size, Kind kind)
-    : frames_(frames), kind_(kind), is_snapshot_(false), family_(std::make_shared<VmFamily>()), end_(size.value()) {
+    : frames_(frames),
+      kind_(kind),
+      is_snapshot_(false),
+      family_(std::make_shared<VmFamily>()),
+      end_(size.value()),
+      birth_(family_->NextBirth()) {
   absl::MutexLock lock(&family_->mutex);
-  birth_ = family_->births++;
   family_->members.emplace(birth_, this);
 }
 
@@ -46,9 +50,9 @@ VmPages::VmPages(FrameAllocator& frames, PageCount size, std::shared_ptr<VmFamil
       is_snapshot_(true),
       family_(std::move(family)),
       end_(size.value()),
+      birth_(family_->NextBirth()),
       tree_(std::move(tree)) {
   family_->mutex.AssertHeld();
-  birth_ = family_->births++;
   family_->members.emplace_hint(family_->members.end(), birth_, this);
 }
 
@@ -226,8 +230,9 @@ absl::Status VmPages::Zero(ByteSize offset, ByteSize length, FreedFrames& freed)
     const auto run = tree_.Find(page);
     if (!run || !run->shared) return absl::OkStatus();
     auto made = MakeSome(page, PageCount(1));
-    if (made.ok()) copy = *std::move(made);
-    return made.status();
+    if (!made.ok()) return made.status();
+    copy = *std::move(made);
+    return absl::OkStatus();
   };
   if (!in_place) {
     // At most two pages are cut: the first, and the last if it is another.

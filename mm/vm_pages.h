@@ -48,6 +48,8 @@ struct VmFamily {
   absl::Mutex mutex;
   absl::btree_map<uint64_t, VmPages*> members ABSL_GUARDED_BY(mutex);  // those alive, oldest first
   uint64_t births ABSL_GUARDED_BY(mutex) = 0;
+  // For constructors: the lock is held, or nobody else knows the family yet.
+  uint64_t NextBirth() ABSL_NO_THREAD_SAFETY_ANALYSIS { return births++; }
 };
 
 // Says that the kernel is writing to pages without holding a lock. Dropping it takes the lock of the pages.

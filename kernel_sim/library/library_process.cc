@@ -23,8 +23,8 @@ mm::VirtRange NativeRange(Kernel& kernel, const GuestSpace& space) {
 
 }  // namespace
 
-LibraryProcess::LibraryProcess(Kernel& kernel, std::shared_ptr<JobDispatcher> job, std::shared_ptr<GuestSpace> space,
-                               Ending ending)
+LibraryProcess::LibraryProcess(Kernel& kernel, std::shared_ptr<JobDispatcher> job,
+                               const std::shared_ptr<GuestSpace>& space, Ending ending)
     : ProcessDispatcher(kernel, std::move(job), space),
       HostFaultRange(NativeRange(kernel, *space)),
       ending_(ending),

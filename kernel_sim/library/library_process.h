@@ -29,7 +29,8 @@ class LibraryProcess final : public ProcessDispatcher, private platform::HostFau
   static zx_status_t Create(Kernel& kernel, absl::string_view name, Ending ending, std::shared_ptr<LibraryProcess>* out,
                             std::string* why = nullptr);
   // Use Create.
-  LibraryProcess(Kernel& kernel, std::shared_ptr<JobDispatcher> job, std::shared_ptr<GuestSpace> space, Ending ending);
+  LibraryProcess(Kernel& kernel, std::shared_ptr<JobDispatcher> job, const std::shared_ptr<GuestSpace>& space,
+                 Ending ending);
   ~LibraryProcess() override { Withdraw(); }
 
   // zx_process_self, zx_vmar_root_self, zx_job_default.

@@ -29,7 +29,7 @@ namespace zirconia::kernel {
 namespace {
 
 enum : uint64_t {
-#define ZX_SYSCALL(number, result, name, count, arguments) kSyscall_##name = number,
+#define ZX_SYSCALL(number, result, name, count, arguments) kSyscall_##name = (number),
 #include "kernel_sim/syscalls.def"
 #undef ZX_SYSCALL
 };

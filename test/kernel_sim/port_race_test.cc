@@ -84,6 +84,8 @@ TEST_CASE_METHOD(SyscallTest, "handles and ports that go while waits begin and f
   std::atomic<zx_handle_t> shared_port{program.MakePort()};
   std::vector<std::thread> threads;
   std::vector<std::unique_ptr<Actor>> actors;
+  threads.reserve(kThreads);
+  actors.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) actors.push_back(std::make_unique<Actor>(*kernel, program));
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {

@@ -23,7 +23,7 @@ struct OtherProcess : VmarTest {
   void MapThere(uint64_t page, zx_handle_t vmo, uint64_t pages, zx_vm_option_t options = kReadWrite) {
     REQUIRE(Map(region, options | ZX_VM_SPECIFIC, page * kPage, vmo, 0, pages * kPage) == ZX_OK);
   }
-  std::string Read(zx_vaddr_t address, size_t size) {
+  std::string Read(zx_vaddr_t address, size_t size) const {
     std::string text(size, '?');
     size_t actual = 99999;
     REQUIRE(zx_process_read_memory(process, address, text.data(), size, &actual) == ZX_OK);

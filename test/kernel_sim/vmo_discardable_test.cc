@@ -19,23 +19,23 @@ struct DiscardTest {
 
   DiscardTest() { Fill(); }
   ~DiscardTest() { CHECK(kernel.Verify().empty()); }
-  void Fill() {
+  void Fill() const {
     for (uint64_t i = 0; i < kPages; ++i) {
       const uint64_t word = 100 + i;
       REQUIRE(zx_vmo_write(vmo, &word, i * kPage, sizeof(word)) == ZX_OK);
     }
   }
-  zx_status_t Op(uint32_t op, void* buffer = nullptr, size_t size = 0) {
+  zx_status_t Op(uint32_t op, void* buffer = nullptr, size_t size = 0) const {
     return zx_vmo_op_range(vmo, op, 0, kPages * kPage, buffer, size);
   }
   // Asks for memory until there is no more, and gives it back.
-  void RunOutOfMemory() {
+  void RunOutOfMemory() const {
     for (uint64_t page = 0; page < 1024; ++page) {
       if (zx_vmo_op_range(hog, ZX_VMO_OP_COMMIT, page * kPage, kPage, nullptr, 0) != ZX_OK) break;
     }
     REQUIRE(zx_vmo_op_range(hog, ZX_VMO_OP_DECOMMIT, 0, 1024 * kPage, nullptr, 0) == ZX_OK);
   }
-  uint64_t Committed() {
+  uint64_t Committed() const {
     zx_info_vmo_t info{};
     REQUIRE(zx_object_get_info(vmo, ZX_INFO_VMO, &info, sizeof(info), nullptr, nullptr) == ZX_OK);
     CHECK((info.flags & ZX_INFO_VMO_DISCARDABLE) != 0);

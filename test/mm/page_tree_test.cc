@@ -38,7 +38,7 @@ class Family {
   Family() { members.emplace_back(); }
   ~Family() {
     for (Member& m : members) m.tree.Clear(Free());
-    CHECK(live_ == std::set<uint64_t>());
+    CHECK(live_.empty());
   }
 
   // `count` frames in a row, or now and then those that follow `after`.

@@ -285,6 +285,7 @@ TEST_CASE("Snapshot: of a write that has no frame for its copy nothing is left")
 TEST_CASE("Children are counted, heard of, and left to the parent of one that goes") {
   Machine m;
   struct Ear final : VmObject::ChildrenObserver {
+    virtual ~Ear() = default;
     void OnChildren(bool any) override { heard.push_back(any); }
     std::vector<bool> heard;
   } ear;

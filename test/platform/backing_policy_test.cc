@@ -376,7 +376,7 @@ TEST_CASE(
   const int code = test::InChild([&] {
     if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
     // Its layers lie on two file systems: on one, the numbers are the same.
-    const std::string top = directory.path();
+    const std::string& top = directory.path();
     for (const char* name : {"/lower", "/upper", "/merged"}) mkdir((top + name).c_str(), 0700);
     if (mount("scratch", (top + "/upper").c_str(), "tmpfs", 0, "") != 0) return 77;
     for (const char* name : {"/upper/files", "/upper/work"}) mkdir((top + name).c_str(), 0700);
