@@ -91,7 +91,8 @@ TEST_CASE("an unowned handle closes nothing", "[library][zx]") {
   REQUIRE_OK(zx::vmo::create(kPage, 0, &vmo));
   {
     const zx::unowned_vmo u(vmo);
-    zx::unowned_vmo copy = u;
+    zx::unowned_vmo copy;
+    copy = u;
     uint64_t size = 0;
     CHECK_OK(copy->get_size(&size));
     CHECK(size == kPage);
