@@ -28,9 +28,13 @@ class IommuDispatcher : public Dispatcher {
 class LostPins {
  public:
   void Add(std::vector<DmaPin> pins) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool empty() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return pins_.empty();
+  }
 
  private:
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::vector<DmaPin> pins_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -58,6 +58,10 @@ class Kernel : public platform::GuestEvents {
     // After how long a thread that waits for a pager is said to be waiting, each time (kernel.userpager.overtime_*);
     // 0: never.
     zx_duration_t pager_overtime = ZX_SEC(20);
+    // After how long it stops waiting, with TIMED_OUT (kernel.userpager.overtime_timeout_seconds); 0: never.
+    zx_duration_t pager_timeout = ZX_SEC(300);
+    // Called each time that a thread is said to be waiting for a pager, on that thread, with no lock held.
+    std::function<void()> while_waiting_for_pager;
   };
   struct Counters {
     std::atomic<uint64_t> faults{0};              // guest page faults that came up
@@ -86,6 +90,11 @@ class Kernel : public platform::GuestEvents {
   // Null: there are no pager-backed VMOs.
   PagerMemory* pager_memory() const { return options_.pager_memory; }
   zx_duration_t pager_overtime() const { return options_.pager_overtime; }
+  zx_duration_t pager_timeout() const { return options_.pager_timeout; }
+  // A thread has waited that long (Options::pager_overtime) once more.
+  void OnPagerOvertime() const {
+    if (options_.while_waiting_for_pager) options_.while_waiting_for_pager();
+  }
   // Empty where it wasn't made.
   const VdsoVmo& vdso() const { return vdso_; }
   // Makes the vDSO, the first time.

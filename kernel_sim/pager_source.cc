@@ -1,6 +1,7 @@
 #include "kernel_sim/pager_source.h"
 
 #include <zircon/syscalls/object.h>
+#include <zircon/time.h>
 
 #include <algorithm>
 #include <utility>
@@ -135,13 +136,18 @@ void PagerSource::Withdraw(PagerRequest& request) {
 zx_status_t WaitForPages(ThreadDispatcher& thread, mm::PageRequest& page_request, zx_duration_t overtime) {
   auto& request = static_cast<PagerRequest&>(page_request);
   request.set_waker([&thread] { thread.Notify([] {}); });
+  Kernel& kernel = thread.kernel();
+  const zx_duration_t timeout = kernel.pager_timeout();
+  const zx_time_t begin = kernel.Now();
+  const zx_time_t end = timeout == 0 ? ZX_TIME_INFINITE : zx_time_add_duration(begin, timeout);
   zx_status_t status = ZX_OK;
-  for (zx_duration_t waited = 0;; waited += overtime) {
-    const zx_time_t deadline = overtime == 0 ? ZX_TIME_INFINITE : thread.kernel().Now() + overtime;
+  for (zx_time_t deadline = begin;;) {
+    deadline = overtime == 0 ? end : std::min(end, zx_time_add_duration(deadline, overtime));
     status = thread.Wait(deadline, ZX_THREAD_STATE_BLOCKED_PAGER, [&] { return request.done(); });
-    if (status != ZX_ERR_TIMED_OUT) break;
-    thread.kernel().Log("thread %d of process %d has waited %d ms for a pager", thread.koid(), thread.process().koid(),
-                        (waited + overtime) / ZX_MSEC(1));
+    if (status != ZX_ERR_TIMED_OUT || deadline >= end) break;
+    kernel.Log("thread %d of process %d has waited %d ms for a pager", thread.koid(), thread.process().koid(),
+               (deadline - begin) / ZX_MSEC(1));
+    kernel.OnPagerOvertime();
   }
   request.set_waker(nullptr);
   return status == ZX_OK ? request.status() : status;

@@ -89,7 +89,8 @@ class PagerSource : public mm::PageSource, public std::enable_shared_from_this<P
 };
 
 // Waits for a request, on this thread and with no lock held: OK: start over. Otherwise the operation fails: CANCELED:
-// the thread was killed; or what the pager said. Every `overtime` ns (0: never) that it takes is said in the log.
+// the thread was killed; TIMED_OUT (Kernel::Options::pager_timeout); or what the pager said. Every `overtime` ns (0:
+// never) that it takes is said in the log.
 zx_status_t WaitForPages(ThreadDispatcher& thread, mm::PageRequest& request, zx_duration_t overtime);
 
 // Carries out an operation that may need pages of a pager: each time that it returns ABORTED it has left a request in

@@ -490,7 +490,9 @@ absl::Status FrameAllocator::Verify() const {
     if (used && impl.free.BlockOf(FrameNumber(frame))) return broken("handed out and free");
     if (used || !secured) continue;
     ++free_secured;
-    if (impl.dirty.Test(frame)) continue;
+    // What is exposed may be written to at any time, and is cleared when it is handed out.
+    const auto has_it = [&](FrameRun run) { return run.first.value() <= frame && frame < run.end().value(); };
+    if (impl.dirty.Test(frame) || std::any_of(impl.exposed.begin(), impl.exposed.end(), has_it)) continue;
     const std::byte* data = impl.memory.data(FrameNumber(frame));
     if (std::any_of(data, data + kPageSize, [](std::byte b) { return b != std::byte{0}; })) {
       return broken("is said to be zero and isn't");

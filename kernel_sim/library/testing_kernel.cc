@@ -70,6 +70,7 @@ Kernel::Kernel(KernelOptions options) : impl_(std::make_unique<Impl>()) {
   made.machine.memory = mm::ByteSize(options.memory);
   made.machine.layout_seed = options.layout_seed;
   made.virtual_time = options.virtual_time;
+  made.while_waiting_for_pager = std::move(options.while_waiting_for_pager);
   if (options.host_mappings != 0) made.machine.host_mappings = options.host_mappings;
   if (options.console) {
     made.console = [console = std::move(options.console)](absl::string_view text) {

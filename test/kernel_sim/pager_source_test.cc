@@ -177,6 +177,39 @@ TEST_CASE_METHOD(SourceTest, "a thread waits for pages without a lock, and start
   }
 }
 
+TEST_CASE("who waits for a pager too long waits no longer, and others may act each time that it is said", "[pager]") {
+  Kernel::Options options;
+  options.machine.memory = mm::ByteSize(uint64_t{1} << 20);
+  options.pager_timeout = ZX_MSEC(10);
+  int said = 0;
+  std::shared_ptr<PagerSource> source;
+  bool supplies = false;
+  options.while_waiting_for_pager = [&] {
+    if (++said == 3 && supplies) source->Resolve(Need::kRead, Pages(0, 1));
+  };
+  auto kernel = Kernel::Create(std::move(options));
+  REQUIRE(kernel.ok());
+  Program program(**kernel);
+  std::shared_ptr<PortDispatcher> port;
+  REQUIRE(program.process->handles().Get(program.MakePort(), 0, &port) == ZX_OK);
+  source = std::make_shared<PagerSource>(port, 1);
+  const auto request = *source->Request(Need::kRead, Pages(0, 1));
+  SECTION("nobody answers") {
+    CHECK(WaitForPages(*program.thread, *request, ZX_MSEC(1)) == ZX_ERR_TIMED_OUT);
+    CHECK(said == 9);
+    CHECK((*kernel)->Now() >= ZX_MSEC(10));
+  }
+  SECTION("it is answered meanwhile") {
+    supplies = true;
+    CHECK(WaitForPages(*program.thread, *request, ZX_MSEC(1)) == ZX_OK);
+    CHECK(said == 3);
+  }
+  SECTION("nothing is said in between") {
+    CHECK(WaitForPages(*program.thread, *request, /*overtime=*/0) == ZX_ERR_TIMED_OUT);
+    CHECK(said == 0);
+  }
+}
+
 TEST_CASE_METHOD(SourceTest, "an operation that lacks pages is carried out anew until it has them, or the pager fails",
                  "[pager]") {
   std::set<uint64_t> present;

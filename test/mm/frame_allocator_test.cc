@@ -201,6 +201,23 @@ TEST_CASE("FrameAllocator: pinned frames are freed when the last pin on them is 
   CHECK(frames.Verify().ok());
 }
 
+TEST_CASE("FrameAllocator: what is written to free frames that are exposed is no error, and nobody gets to see it") {
+  HeapPhysicalMemory memory(PageCount(8));
+  FrameAllocator frames(memory);
+  REQUIRE(frames.Expose(Run(2, 4)).ok());
+  Dirty(memory, Run(2, 4));
+  CHECK(frames.Verify().ok());
+  const auto first = frames.AllocateRun(PageCount(4));
+  REQUIRE(first.ok());
+  CHECK(IsZero(memory, *first));
+  CHECK(frames.Verify().ok());
+  frames.Conceal(Run(2, 4));
+  CHECK(frames.Verify().ok());
+  const auto others = frames.AllocateRun(PageCount(4));
+  REQUIRE(others.ok());
+  CHECK(IsZero(memory, *others));
+}
+
 TEST_CASE("FrameAllocator: the n-th allocation fails, once") {
   HeapPhysicalMemory memory(PageCount(16));
   FrameAllocator frames(memory);
