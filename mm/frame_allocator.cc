@@ -1,6 +1,7 @@
 #include "mm/frame_allocator.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -493,8 +494,8 @@ absl::Status FrameAllocator::Verify() const {
     // What is exposed may be written to at any time, and is cleared when it is handed out.
     const auto has_it = [&](FrameRun run) { return run.first.value() <= frame && frame < run.end().value(); };
     if (impl.dirty.Test(frame) || std::any_of(impl.exposed.begin(), impl.exposed.end(), has_it)) continue;
-    const std::byte* data = impl.memory.data(FrameNumber(frame));
-    if (std::any_of(data, data + kPageSize, [](std::byte b) { return b != std::byte{0}; })) {
+    static constexpr std::array<std::byte, kPageSize> kZeros{};
+    if (std::memcmp(impl.memory.data(FrameNumber(frame)), kZeros.data(), kPageSize) != 0) {
       return broken("is said to be zero and isn't");
     }
   }

@@ -213,6 +213,7 @@ zx_handle_t Program::Make(zx_obj_type_t type) {
 
 uint64_t Program::Offset() {
   const uint8_t choice = input_.Byte();
+  if (choice < 0xa0) return (choice % 4) * kPage;
   if (choice < 0xc0) return (choice % 32) * kPage;
   if (choice < 0xe0) return (choice % 8) * kPage + input_.Word(2);
   if (choice < 0xf0) return (uint64_t{1} << (choice % 16 + 48)) - input_.Byte() * uint64_t{64};
@@ -222,7 +223,8 @@ uint64_t Program::Offset() {
 
 uint64_t Program::Size() {
   const uint8_t choice = input_.Byte();
-  if (choice < 0x80) return (choice % 16 + 1) * kPage;
+  if (choice < 0x80) return (choice % 4 + 1) * kPage;
+  if (choice < 0xa8) return (choice % 16 + 1) * kPage;
   if (choice < 0xc0) return (choice % 64) * kPage;
   if (choice < 0xe0) return (choice % 8) * kPage + input_.Word(2);
   if (choice < 0xf0) return (uint64_t{1} << (choice % 16 + 34)) - input_.Byte() * uint64_t{64};
@@ -248,6 +250,7 @@ uint64_t Program::Address() {
   if (choice < 0xe8 && !addresses_.empty()) {
     const zx_vaddr_t base = addresses_[choice % addresses_.size()];
     const uint8_t delta = input_.Byte();
+    if (delta < 0x80) return base + (delta % 4) * kPage;
     if (delta < 0xc0) return base + (delta % 32) * kPage;
     if (delta < 0xe0) return base + (delta % 8) * kPage + input_.Word(2) % kPage;
     return base - (delta % 32) * kPage;

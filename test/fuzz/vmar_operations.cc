@@ -50,6 +50,8 @@ void Map(Program& p) {
   const zx_handle_t vmo = p.Pick(ZX_OBJ_TYPE_VMO);
   zx_vm_option_t options = p.Bits(kPermissions | ZX_VM_MAP_RANGE | ZX_VM_ALLOW_FAULTS | ZX_VM_REQUIRE_NON_RESIZABLE |
                                   ZX_VM_COMPACT | ZX_VM_PERM_READ_IF_XOM_UNSUPPORTED);
+  // Most mappings are to be written to.
+  if (p.input().Byte() < 0x90) options |= ZX_VM_PERM_READ | ZX_VM_PERM_WRITE;
   const uint64_t offset = Placement(p, &options);
   const uint64_t vmo_offset = p.Offset();
   const uint64_t size = p.Size();
