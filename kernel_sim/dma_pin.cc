@@ -1,12 +1,17 @@
 #include "kernel_sim/dma_pin.h"
 
-#include "kernel_sim/status.h"
+#include "kernel_sim/pager_source.h"
 
 namespace zirconia::kernel {
 
-zx_status_t DmaPin::Create(std::shared_ptr<mm::VmObject> vmo, mm::ByteSize offset, mm::ByteSize size, DmaPin* out) {
-  auto runs = vmo->HoldForDevice(offset, size);
-  if (!runs.ok()) return ToZxStatus(runs.status());
+zx_status_t DmaPin::Create(std::shared_ptr<mm::VmObject> vmo, mm::ByteSize offset, mm::ByteSize size, mm::Access access,
+                           DmaPin* out) {
+  absl::StatusOr<std::vector<mm::FrameRun>> runs = absl::UnknownError("");
+  const zx_status_t status = WithPages([&](mm::PageWait& wait) {
+    runs = vmo->HoldForDevice(offset, size, access, &wait);
+    return runs.status();
+  });
+  if (status != ZX_OK) return status;
   DmaPin made;
   made.vmo_ = std::move(vmo);
   made.offset_ = offset;

@@ -27,10 +27,14 @@ class DmaPin {
     if (vmo_ != nullptr) vmo_->DropForDevice(offset_, size_);
   }
 
-  // `offset` and `size` > 0 are multiples of the page size. OUT_OF_RANGE: not wholly inside. NO_MEMORY: no frames.
-  static zx_status_t Create(std::shared_ptr<mm::VmObject> vmo, mm::ByteSize offset, mm::ByteSize size, DmaPin* out);
+  // `offset` and `size` > 0 are multiples of the page size; `access`: what the device does. OUT_OF_RANGE: not wholly
+  // inside. NO_MEMORY: no frames. Waits for a pager, and fails as it says.
+  static zx_status_t Create(std::shared_ptr<mm::VmObject> vmo, mm::ByteSize offset, mm::ByteSize size,
+                            mm::Access access, DmaPin* out);
   // Whether a VMO's frames are consecutive, and never change.
-  static bool IsContiguous(const mm::VmObject& vmo) { return vmo.kind() != mm::VmPages::Kind::kAnonymous; }
+  static bool IsContiguous(const mm::VmObject& vmo) {
+    return vmo.kind() == mm::VmPages::Kind::kContiguous || vmo.kind() == mm::VmPages::Kind::kPhysical;
+  }
 
   // The frames, in order of pages.
   const std::vector<mm::FrameRun>& runs() const { return runs_; }

@@ -13,19 +13,27 @@ zx_status_t FutexTable::Wait(ThreadDispatcher& thread, uint64_t address, zx_fute
                              const Owner& owner, zx_time_t deadline) {
   Waiter self{&thread};
   const Key key{thread.process().koid(), address};
-  {
-    absl::MutexLock lock(&mutex_);
-    zx_futex_storage_t value = 0;
-    if (const zx_status_t s = thread.process().user_memory().CopyIn(&value, address, sizeof(value)); s != ZX_OK)
-      return s;
-    if (value != expected) return ZX_ERR_BAD_STATE;
-    if (owner.status != ZX_OK) return owner.status;
-    if (const auto it = waiters_.find(key); owner.thread != nullptr && it != waiters_.end()) {
-      for (const Waiter* waiter : it->second) {
-        if (waiter->thread == owner.thread) return ZX_ERR_INVALID_ARGS;
+  UserMemory& memory = thread.process().user_memory();
+  zx_futex_storage_t value = 0;
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const zx_status_t copied = memory.CopyInNow(&value, address, sizeof(value));
+      if (copied != ZX_OK && copied != ZX_ERR_SHOULD_WAIT) return copied;
+      if (copied == ZX_OK) {
+        if (value != expected) return ZX_ERR_BAD_STATE;
+        if (owner.status != ZX_OK) return owner.status;
+        if (const auto it = waiters_.find(key); owner.thread != nullptr && it != waiters_.end()) {
+          for (const Waiter* waiter : it->second) {
+            if (waiter->thread == owner.thread) return ZX_ERR_INVALID_ARGS;
+          }
+        }
+        waiters_[key].push_back(&self);
+        break;
       }
     }
-    waiters_[key].push_back(&self);
+    // The word is a pager's, which must be waited for without the lock.
+    if (const zx_status_t s = memory.CopyIn(&value, address, sizeof(value)); s != ZX_OK) return s;
   }
   zx_status_t status = thread.Wait(deadline, ZX_THREAD_STATE_BLOCKED_FUTEX, [&] { return self.woken; });
   if (status == ZX_OK) return ZX_OK;

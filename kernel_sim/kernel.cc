@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 #include "kernel_sim/syscalls/dispatch.h"
 #include "kernel_sim/thread.h"
@@ -142,13 +143,17 @@ void Kernel::EmptyGraveyard() {
   dead.swap(graveyard_);
 }
 
-absl::Status Kernel::AnswerFault(ProcessDispatcher& process, mm::VirtAddr address, mm::Access access) {
+zx_status_t Kernel::AnswerFault(ProcessDispatcher& process, mm::VirtAddr address, mm::Access access) {
   counters_.faults.fetch_add(1, std::memory_order_relaxed);
-  if (!has_resident_spaces_.load(std::memory_order_relaxed)) return process.aspace().HandleFault(address, access);
-  platform::TakenOut taken_out(/*may_allocate=*/false);
-  absl::Status answer = process.aspace().HandleFault(address, access);
-  if (!taken_out.empty()) ShowAgain(taken_out);
-  return answer;
+  return WithPages([&](mm::PageWait& wait) {
+    if (!has_resident_spaces_.load(std::memory_order_relaxed)) {
+      return process.aspace().HandleFault(address, access, &wait);
+    }
+    platform::TakenOut taken_out(/*may_allocate=*/false);
+    absl::Status answer = process.aspace().HandleFault(address, access, &wait);
+    if (!taken_out.empty()) ShowAgain(taken_out);
+    return answer;
+  });
 }
 
 void Kernel::AddResidentSpace(const std::shared_ptr<GuestSpace>& space) {
@@ -190,6 +195,7 @@ void Kernel::ShowGrown(const mm::VmObject& vmo) {
 
 uint64_t Kernel::Call(ThreadDispatcher& thread, uint64_t number, const std::array<uint64_t, 8>& words) {
   counters_.syscalls[number].fetch_add(1, std::memory_order_relaxed);
+  const ThreadDispatcher::AsCurrent current(thread);
   const Caller caller{*this, thread.process(), thread, thread.process().user_memory()};
   if (options_.tracer != nullptr) [[unlikely]]
     options_.tracer->Enter(caller, number, words);
@@ -224,15 +230,16 @@ platform::SyscallAnswer Kernel::OnSyscall(platform::GuestThread& guest, const pl
 platform::Disposition Kernel::OnFault(platform::GuestThread& guest, const platform::FaultInfo& fault,
                                       platform::GuestRegisters& registers) {
   ThreadDispatcher& thread = ThreadOf(guest);
-  const absl::Status answer = AnswerFault(thread.process(), fault.address, fault.access);
-  if (!answer.ok()) {
+  const ThreadDispatcher::AsCurrent current(thread);
+  const zx_status_t answer = AnswerFault(thread.process(), fault.address, fault.access);
+  if (answer != ZX_OK) {
     if (thread.killed()) return platform::Disposition::kEnd;
     CrashReport report;
     report.type = ZX_EXCP_FATAL_PAGE_FAULT;
     report.registers = registers;
     if (fault.known_address) report.address = fault.address;
     report.access = fault.access;
-    report.status = ToZxStatus(answer);
+    report.status = answer;
     KillByException(thread, std::move(report));
   }
   return ResumeUnlessKilled(thread);

@@ -31,7 +31,6 @@
 
 namespace zirconia::kernel {
 
-class PagerMemory;
 class Tracer;
 
 // One simulated kernel on one machine. Several in one process don't know of each other. Thread-safe.
@@ -53,8 +52,6 @@ class Kernel : public platform::GuestEvents {
     bool virtual_time = false;
     // Whether the vDSO is made with the kernel, or when `EnsureVdso` asks for it.
     bool vdso_at_once = true;
-    // The memory side of pager-backed VMOs; null: zx_pager_create_vmo is NOT_SUPPORTED. Must outlive the kernel.
-    PagerMemory* pager_memory = nullptr;
     // After how long a thread that waits for a pager is said to be waiting, each time (kernel.userpager.overtime_*);
     // 0: never.
     zx_duration_t pager_overtime = ZX_SEC(20);
@@ -87,8 +84,6 @@ class Kernel : public platform::GuestEvents {
   const std::shared_ptr<ResourceDispatcher>& root_resource() const { return root_resource_; }
   ResourceRegistry& resources() { return resources_; }
   LostPins& lost_pins() { return lost_pins_; }
-  // Null: there are no pager-backed VMOs.
-  PagerMemory* pager_memory() const { return options_.pager_memory; }
   zx_duration_t pager_overtime() const { return options_.pager_overtime; }
   zx_duration_t pager_timeout() const { return options_.pager_timeout; }
   // A thread has waited that long (Options::pager_overtime) once more.
@@ -118,9 +113,10 @@ class Kernel : public platform::GuestEvents {
   // Ends a thread's process because of an exception that nobody handles, and reports it if it is what ends the process.
   void KillByException(ThreadDispatcher& thread, CrashReport report) const;
 
-  // Answers a page fault of a process, counted, as AddressSpace::HandleFault does. Neither allocates nor logs where it
-  // can be answered.
-  absl::Status AnswerFault(ProcessDispatcher& process, mm::VirtAddr address, mm::Access access);
+  // Answers a page fault of a process, counted, as AddressSpace::HandleFault does, and waits for a pager where that is
+  // what it takes, on this thread: CANCELED: it was killed meanwhile; or what the pager said. Neither allocates nor
+  // logs where it can be answered without waiting.
+  zx_status_t AnswerFault(ProcessDispatcher& process, mm::VirtAddr address, mm::Access access);
 
   // Formats a line for the log, if somebody wants it.
   template <typename... Args>

@@ -153,13 +153,25 @@ zx_status_t WaitForPages(ThreadDispatcher& thread, mm::PageRequest& page_request
   return status == ZX_OK ? request.status() : status;
 }
 
-zx_status_t WithPages(ThreadDispatcher& thread, absl::FunctionRef<absl::Status(mm::PageWait&)> operation) {
+zx_status_t WaitForPages(mm::PageRequest& page_request) {
+  if (ThreadDispatcher* const thread = ThreadDispatcher::Current(); thread != nullptr) {
+    return WaitForPages(*thread, page_request, thread->kernel().pager_overtime());
+  }
+  auto& request = static_cast<PagerRequest&>(page_request);
+  absl::Mutex mutex;
+  request.set_waker([&mutex] { const absl::MutexLock wake(&mutex); });
+  mutex.LockWhen(absl::Condition(&request, &PagerRequest::done));
+  mutex.Unlock();
+  request.set_waker(nullptr);
+  return request.status();
+}
+
+zx_status_t WithPages(absl::FunctionRef<absl::Status(mm::PageWait&)> operation) {
   for (;;) {
     mm::PageWait wait;
     const absl::Status status = operation(wait);
     if (!absl::IsAborted(status)) return ToZxStatus(status);
-    if (const zx_status_t s = WaitForPages(thread, *wait.request, thread.kernel().pager_overtime()); s != ZX_OK)
-      return s;
+    if (const zx_status_t s = WaitForPages(*wait.request); s != ZX_OK) return s;
   }
 }
 

@@ -15,8 +15,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
-#include "kernel_sim/page_source.h"
 #include "kernel_sim/port.h"
+#include "mm/page_source.h"
 
 namespace zirconia::kernel {
 
@@ -92,10 +92,12 @@ class PagerSource : public mm::PageSource, public std::enable_shared_from_this<P
 // the thread was killed; TIMED_OUT (Kernel::Options::pager_timeout); or what the pager said. Every `overtime` ns (0:
 // never) that it takes is said in the log.
 zx_status_t WaitForPages(ThreadDispatcher& thread, mm::PageRequest& request, zx_duration_t overtime);
+// The same, where the calling host thread is ThreadDispatcher::Current; one that is none can't be killed.
+zx_status_t WaitForPages(mm::PageRequest& request);
 
 // Carries out an operation that may need pages of a pager: each time that it returns ABORTED it has left a request in
 // its argument, which is waited for, and the operation starts over. What it says at last, or why the wait failed.
-zx_status_t WithPages(ThreadDispatcher& thread, absl::FunctionRef<absl::Status(mm::PageWait&)> operation);
+zx_status_t WithPages(absl::FunctionRef<absl::Status(mm::PageWait&)> operation);
 
 }  // namespace zirconia::kernel
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 
 namespace zirconia::kernel {
@@ -46,7 +47,8 @@ zx_status_t StreamDispatcher::Read(size_t size, Transfer transfer, size_t* done)
   return status;
 }
 
-zx_status_t StreamDispatcher::Reserve(bool append, uint64_t offset, size_t size, Reserved* reserved) {
+zx_status_t StreamDispatcher::Reserve(bool append, uint64_t offset, size_t size, Reserved* reserved,
+                                      mm::PageWait* wait) {
   mm::VmObject& vmo = *vmo_->vmo();
   if (vmo_->MayCopy() != ZX_OK) return ZX_ERR_BAD_STATE;
   absl::MutexLock lock(&ContentLock(*vmo_));
@@ -55,14 +57,16 @@ zx_status_t StreamDispatcher::Reserve(bool append, uint64_t offset, size_t size,
   uint64_t end = offset + size;
   if (end < offset || offset >= mm::VmObject::kMaxSize.value()) return ZX_ERR_FILE_BIG;
   end = std::min(end, mm::VmObject::kMaxSize.value());
+  // What was beyond the end of the content isn't part of it when it comes to be.
+  if (const uint64_t until = std::min(offset, vmo.size().value()); until > content) {
+    if (const absl::Status s = vmo.Zero(mm::ByteSize(content), mm::ByteSize(until - content), wait); !s.ok()) {
+      if (absl::IsAborted(s)) return ZX_ERR_SHOULD_WAIT;
+      return absl::IsResourceExhausted(s) ? ZX_ERR_NO_SPACE : ToZxStatus(s);
+    }
+  }
   if (end > vmo.size().value() && !vmo.Resize(mm::ByteSize(end)).ok()) {
     end = vmo.size().value();
     if (end <= offset) return ZX_ERR_NO_SPACE;
-  }
-  // What was beyond the end of the content isn't part of it when it comes to be.
-  if (offset > content) {
-    if (const absl::Status s = vmo.Zero(mm::ByteSize(content), mm::ByteSize(offset - content)); !s.ok())
-      return absl::IsResourceExhausted(s) ? ZX_ERR_NO_SPACE : ToZxStatus(s);
   }
   if (end > content) {
     if (const zx_status_t s = vmo_->set_content_size(end); s != ZX_OK) return ZX_ERR_NO_SPACE;
@@ -90,7 +94,12 @@ zx_status_t StreamDispatcher::WriteAt(uint64_t offset, size_t size, Transfer tra
   *done = 0;
   if (size == 0) return ZX_OK;
   Reserved reserved;
-  if (const zx_status_t s = Reserve(/*append=*/false, offset, size, &reserved); s != ZX_OK) return s;
+  mm::PageWait wait;
+  zx_status_t status = ZX_OK;
+  while ((status = Reserve(/*append=*/false, offset, size, &reserved, &wait)) == ZX_ERR_SHOULD_WAIT) {
+    if (const zx_status_t s = WaitForPages(*wait.request); s != ZX_OK) return s;
+  }
+  if (status != ZX_OK) return status;
   return Fill(reserved, transfer, done);
 }
 
@@ -99,15 +108,23 @@ zx_status_t StreamDispatcher::Write(bool append, size_t size, Transfer transfer,
   append |= (options_ & ZX_STREAM_MODE_APPEND) != 0;
   Reserved reserved;
   uint64_t end = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (size == 0) {
-      if (append) seek_ = vmo_->content_size();
-      return ZX_OK;
+  while (true) {
+    mm::PageWait wait;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (size == 0) {
+        if (append) seek_ = vmo_->content_size();
+        return ZX_OK;
+      }
+      const zx_status_t s = Reserve(append, seek_, size, &reserved, &wait);
+      if (s == ZX_OK) {
+        end = reserved.offset + reserved.size;
+        seek_ = end;
+        break;
+      }
+      if (s != ZX_ERR_SHOULD_WAIT) return s;
     }
-    if (const zx_status_t s = Reserve(append, seek_, size, &reserved); s != ZX_OK) return s;
-    end = reserved.offset + reserved.size;
-    seek_ = end;
+    if (const zx_status_t s = WaitForPages(*wait.request); s != ZX_OK) return s;
   }
   const zx_status_t status = Fill(reserved, transfer, done);
   absl::MutexLock lock(&mutex_);

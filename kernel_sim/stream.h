@@ -65,8 +65,8 @@ class StreamDispatcher : public Dispatcher {
   // How much of [offset, offset + size) there is to read.
   size_t Readable(uint64_t offset, size_t size) const;
   // Grows the content to hold [offset, offset + size), or as much of it as it can, at least a byte. `append`: `offset`
-  // is where the content ends.
-  zx_status_t Reserve(bool append, uint64_t offset, size_t size, Reserved* reserved);
+  // is where the content ends. SHOULD_WAIT: for `wait`, then it is called again.
+  zx_status_t Reserve(bool append, uint64_t offset, size_t size, Reserved* reserved, mm::PageWait* wait);
   zx_status_t Fill(const Reserved& reserved, Transfer transfer, size_t* done);
 
   const uint32_t options_;

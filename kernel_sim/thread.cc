@@ -7,6 +7,15 @@
 #include "kernel_sim/status.h"
 
 namespace zirconia::kernel {
+namespace {
+
+thread_local ThreadDispatcher* t_current = nullptr;
+
+}  // namespace
+
+ThreadDispatcher* ThreadDispatcher::Current() { return t_current; }
+ThreadDispatcher::AsCurrent::AsCurrent(ThreadDispatcher& thread) : outer_(std::exchange(t_current, &thread)) {}
+ThreadDispatcher::AsCurrent::~AsCurrent() { t_current = outer_; }
 
 ThreadDispatcher::ThreadDispatcher(Kernel& kernel, std::shared_ptr<ProcessDispatcher> process)
     : Dispatcher(kernel.koids()), kernel_(kernel), process_(std::move(process)), state_(ZX_THREAD_STATE_NEW) {}

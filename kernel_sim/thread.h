@@ -33,6 +33,20 @@ class ThreadDispatcher : public Dispatcher {
   zx_rights_t default_rights() const override { return ZX_DEFAULT_THREAD_RIGHTS; }
   zx_koid_t related_koid() const override;
 
+  // The thread that the calling host thread is; null: none.
+  static ThreadDispatcher* Current();
+  // Makes it the current one as long as this lives. They nest.
+  class AsCurrent {
+   public:
+    explicit AsCurrent(ThreadDispatcher& thread);
+    ~AsCurrent();
+    AsCurrent(const AsCurrent&) = delete;
+    AsCurrent& operator=(const AsCurrent&) = delete;
+
+   private:
+    ThreadDispatcher* const outer_;
+  };
+
   Kernel& kernel() const { return kernel_; }
   ProcessDispatcher& process() const { return *process_; }
   const std::shared_ptr<ProcessDispatcher>& shared_process() const { return process_; }

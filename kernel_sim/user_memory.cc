@@ -3,88 +3,130 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel_sim/status.h"
+#include "kernel_sim/pager_source.h"
 
 namespace zirconia::kernel {
 namespace {
 
 zx_status_t UserFault(const absl::Status& status) {
-  return absl::IsResourceExhausted(status) ? ZX_ERR_NO_MEMORY : ZX_ERR_INVALID_ARGS;
+  if (absl::IsResourceExhausted(status)) return ZX_ERR_NO_MEMORY;
+  if (absl::IsFailedPrecondition(status)) return ZX_ERR_BAD_STATE;
+  return absl::IsUnavailable(status) ? ZX_ERR_SHOULD_WAIT : ZX_ERR_INVALID_ARGS;
+}
+
+// What a debugger is told.
+zx_status_t ForeignFault(const absl::Status& status) {
+  if (absl::IsPermissionDenied(status)) return ZX_ERR_ACCESS_DENIED;
+  return absl::IsFailedPrecondition(status) ? ZX_ERR_BAD_STATE : ZX_ERR_NO_MEMORY;
 }
 
 // Calls `step(bytes or null for zeros, size)` for each piece of [address, address + size) until all is done; returns
-// what was done.
-template <typename Pin, typename Step>
-size_t ForEachPiece(uint64_t address, size_t size, absl::Status* why, Pin pin, Step step) {
+// what was done. `why`: OK, what `fault` makes of an error, or why a wait for pages failed.
+template <typename Fault, typename Pin, typename Step>
+size_t ForEachPiece(uint64_t address, size_t size, zx_status_t* why, Fault fault, Pin pin, Step step) {
   size_t done = 0;
+  *why = ZX_OK;
   if (address + size < address) {
-    *why = absl::OutOfRangeError("");
+    *why = fault(absl::OutOfRangeError(""));
     return 0;
   }
   while (done < size) {
-    absl::StatusOr<mm::PinnedBytes> piece = pin(mm::VirtAddr(address + done), mm::ByteSize(size - done));
-    if (!piece.ok()) {
-      *why = piece.status();
-      break;
+    mm::PageWait wait;
+    absl::StatusOr<mm::PinnedBytes> piece = pin(mm::VirtAddr(address + done), mm::ByteSize(size - done), &wait);
+    if (absl::IsAborted(piece.status())) {
+      *why = WaitForPages(*wait.request);
+    } else if (!piece.ok()) {
+      *why = fault(piece.status());
+    } else {
+      const size_t n = std::min<size_t>(piece->size.value(), size - done);
+      step(piece->data, done, n);
+      done += n;
     }
-    const size_t n = std::min<size_t>(piece->size.value(), size - done);
-    step(piece->data, done, n);
-    done += n;
+    if (*why != ZX_OK) break;
   }
   return done;
 }
 
-}  // namespace
-
 // Short copies, which most arguments of system calls are, are made under the locks; long ones pin and don't hold any.
+// Calls `copy(done, wait)`, which copies a part and returns how much, until `size` is done. `may_wait`: for pages.
+template <typename Copy>
+zx_status_t CopyShort(size_t size, bool may_wait, Copy copy) {
+  for (size_t done = 0; done < size;) {
+    mm::PageWait wait;
+    const absl::StatusOr<mm::ByteSize> n = copy(done, may_wait ? &wait : nullptr);
+    if (n.ok()) {
+      done += n->value();
+    } else if (!absl::IsAborted(n.status())) {
+      return UserFault(n.status());
+    } else if (const zx_status_t s = WaitForPages(*wait.request); s != ZX_OK) {
+      return s;
+    }
+  }
+  return ZX_OK;
+}
+
+bool IsShort(uint64_t address, size_t size) {
+  return mm::ByteSize(size) <= mm::AddressSpace::kMostCopied && address + size >= address;
+}
+
+}  // namespace
 
 zx_status_t GuestMemory::CopyIn(void* to, uint64_t from, size_t size) {
   auto* const out = static_cast<std::byte*>(to);
-  absl::Status why;
-  const bool is_short = mm::ByteSize(size) <= mm::AddressSpace::kMostCopied && from + size >= from;
-  for (size_t done = 0; is_short;) {
-    if (done == size) return ZX_OK;
-    const auto n = aspace_->CopyIn(mm::VirtAddr(from + done), absl::MakeSpan(out + done, size - done));
-    if (!n.ok()) return UserFault(n.status());
-    done += n->value();
+  if (IsShort(from, size)) {
+    return CopyShort(size, /*may_wait=*/true, [&](size_t done, mm::PageWait* wait) {
+      return aspace_->CopyIn(mm::VirtAddr(from + done), absl::MakeSpan(out + done, size - done), wait);
+    });
   }
-  const size_t done = ForEachPiece(
-      from, size, &why, [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->Pin(a, n, mm::Access::kRead); },
+  zx_status_t why = ZX_OK;
+  ForEachPiece(
+      from, size, &why, UserFault,
+      [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) { return aspace_->Pin(a, n, mm::Access::kRead, wait); },
       [&](const std::byte* data, size_t at, size_t n) {
         data != nullptr ? std::memcpy(out + at, data, n) : std::memset(out + at, 0, n);
       });
-  return done == size ? ZX_OK : UserFault(why);
+  return why;
+}
+
+zx_status_t GuestMemory::CopyInNow(void* to, uint64_t from, size_t size) {
+  auto* const out = static_cast<std::byte*>(to);
+  if (!IsShort(from, size)) return ZX_ERR_INVALID_ARGS;
+  return CopyShort(size, /*may_wait=*/false, [&](size_t done, mm::PageWait* wait) {
+    return aspace_->CopyIn(mm::VirtAddr(from + done), absl::MakeSpan(out + done, size - done), wait);
+  });
 }
 
 zx_status_t GuestMemory::CopyOut(uint64_t to, const void* from, size_t size) {
   const auto* const in = static_cast<const std::byte*>(from);
-  absl::Status why;
-  const bool is_short = mm::ByteSize(size) <= mm::AddressSpace::kMostCopied && to + size >= to;
-  for (size_t done = 0; is_short;) {
-    if (done == size) return ZX_OK;
-    const auto n = aspace_->CopyOut(mm::VirtAddr(to + done), absl::MakeSpan(in + done, size - done));
-    if (!n.ok()) return UserFault(n.status());
-    done += n->value();
+  if (IsShort(to, size)) {
+    return CopyShort(size, /*may_wait=*/true, [&](size_t done, mm::PageWait* wait) {
+      return aspace_->CopyOut(mm::VirtAddr(to + done), absl::MakeSpan(in + done, size - done), wait);
+    });
   }
-  const size_t done = ForEachPiece(
-      to, size, &why, [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->Pin(a, n, mm::Access::kWrite); },
+  zx_status_t why = ZX_OK;
+  ForEachPiece(
+      to, size, &why, UserFault,
+      [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) { return aspace_->Pin(a, n, mm::Access::kWrite, wait); },
       [&](std::byte* data, size_t at, size_t n) { std::memcpy(data, in + at, n); });
-  return done == size ? ZX_OK : UserFault(why);
+  return why;
 }
 
 zx_status_t GuestMemory::FillZero(uint64_t to, size_t size) {
-  absl::Status why;
-  const size_t done = ForEachPiece(
-      to, size, &why, [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->Pin(a, n, mm::Access::kWrite); },
+  zx_status_t why = ZX_OK;
+  ForEachPiece(
+      to, size, &why, UserFault,
+      [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) { return aspace_->Pin(a, n, mm::Access::kWrite, wait); },
       [](std::byte* data, size_t, size_t n) { std::memset(data, 0, n); });
-  return done == size ? ZX_OK : UserFault(why);
+  return why;
 }
 
-size_t GuestMemory::Peek(void* to, uint64_t from, size_t size) {
-  absl::Status why;
+size_t GuestMemory::Peek(void* to, uint64_t from, size_t size, zx_status_t* why) {
+  zx_status_t status = ZX_OK;
   return ForEachPiece(
-      from, size, &why,
-      [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->PinIgnoringProtection(a, n, mm::Access::kRead); },
+      from, size, why != nullptr ? why : &status, ForeignFault,
+      [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) {
+        return aspace_->PinIgnoringProtection(a, n, mm::Access::kRead, wait);
+      },
       [&](const std::byte* data, size_t at, size_t n) {
         auto* out = static_cast<std::byte*>(to) + at;
         data != nullptr ? std::memcpy(out, data, n) : std::memset(out, 0, n);
@@ -92,13 +134,13 @@ size_t GuestMemory::Peek(void* to, uint64_t from, size_t size) {
 }
 
 size_t GuestMemory::Poke(uint64_t to, const void* from, size_t size, zx_status_t* why) {
-  absl::Status status;
-  const size_t done = ForEachPiece(
-      to, size, &status,
-      [&](mm::VirtAddr a, mm::ByteSize n) { return aspace_->PinIgnoringProtection(a, n, mm::Access::kWrite); },
+  zx_status_t status = ZX_OK;
+  return ForEachPiece(
+      to, size, why != nullptr ? why : &status, ForeignFault,
+      [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) {
+        return aspace_->PinIgnoringProtection(a, n, mm::Access::kWrite, wait);
+      },
       [&](std::byte* data, size_t at, size_t n) { std::memcpy(data, static_cast<const std::byte*>(from) + at, n); });
-  if (why != nullptr) *why = absl::IsPermissionDenied(status) ? ZX_ERR_ACCESS_DENIED : ZX_ERR_NO_MEMORY;
-  return done;
 }
 
 zx_status_t ReadUserString(UserMemory& memory, UserPtr<const char> from, size_t size, size_t limit, std::string* to) {

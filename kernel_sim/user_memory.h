@@ -17,12 +17,16 @@
 namespace zirconia::kernel {
 
 // Memory of one program, by its addresses. The kernel never dereferences such an address. A bad address (not mapped,
-// not permitted, beyond its VMO, wrapping around) is INVALID_ARGS, memory that the machine hasn't got is NO_MEMORY; in
-// both cases a part may have been copied. No lock may be held by the caller. Thread-safe.
+// not permitted, beyond its VMO, wrapping around) is INVALID_ARGS, memory that the machine hasn't got is NO_MEMORY;
+// what a pager has to bring is waited for, and what it says instead is the error (BAD_STATE: it is gone), or CANCELED
+// where the thread was killed. In all cases a part may have been copied. No lock may be held by the caller.
+// Thread-safe.
 class UserMemory {
  public:
   virtual ~UserMemory() = default;
   virtual zx_status_t CopyIn(void* to, uint64_t from, size_t size) = 0;
+  // Doesn't wait: SHOULD_WAIT where it had to. For a few bytes, under a lock that a fault doesn't need.
+  virtual zx_status_t CopyInNow(void* to, uint64_t from, size_t size) { return CopyIn(to, from, size); }
   virtual zx_status_t CopyOut(uint64_t to, const void* from, size_t size) = 0;
   virtual zx_status_t FillZero(uint64_t to, size_t size) = 0;
 };
@@ -33,12 +37,14 @@ class GuestMemory : public UserMemory {
  public:
   explicit GuestMemory(std::shared_ptr<mm::AddressSpace> aspace) : aspace_(std::move(aspace)) {}
   zx_status_t CopyIn(void* to, uint64_t from, size_t size) override;
+  zx_status_t CopyInNow(void* to, uint64_t from, size_t size) override;
   zx_status_t CopyOut(uint64_t to, const void* from, size_t size) override;
   zx_status_t FillZero(uint64_t to, size_t size) override;
 
   // As CopyIn and CopyOut, but whatever the mappings permit (a debugger's view): how many bytes could be copied before
-  // the first that isn't there, or, for Poke, that belongs to the vDSO: then `why`, if wanted, is ACCESS_DENIED.
-  size_t Peek(void* to, uint64_t from, size_t size);
+  // the first that isn't there, or, for Poke, that belongs to the vDSO. `why`, if wanted: ACCESS_DENIED: the vDSO's;
+  // NO_MEMORY: not there; or why a pager didn't bring it.
+  size_t Peek(void* to, uint64_t from, size_t size, zx_status_t* why = nullptr);
   size_t Poke(uint64_t to, const void* from, size_t size, zx_status_t* why = nullptr);
 
  private:

@@ -1,5 +1,6 @@
 #include "kernel_sim/vmo.h"
 
+#include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 
 namespace zirconia::kernel {
@@ -11,7 +12,7 @@ zx_status_t VmoDispatcher::set_content_size(uint64_t size) {
 }
 
 zx_status_t VmoDispatcher::Resize(uint64_t size) {
-  const zx_status_t status = ToZxStatus(vmo_->Resize(mm::ByteSize(size)));
+  const zx_status_t status = WithPages([&](mm::PageWait& wait) { return vmo_->Resize(mm::ByteSize(size), &wait); });
   if (status == ZX_OK) content_size_.store(size, std::memory_order_relaxed);
   return status;
 }
@@ -25,8 +26,10 @@ zx_status_t VmoDispatcher::CreateChild(KoidAllocator& koids, uint32_t options, u
   const bool resizable = (more & ZX_VMO_CHILD_RESIZABLE) != 0, no_write = (more & ZX_VMO_CHILD_NO_WRITE) != 0;
   if (resizable && (no_write || kind == ZX_VMO_CHILD_SLICE)) return ZX_ERR_INVALID_ARGS;
   // Anonymous memory is as good as copied by either kind of snapshot.
-  auto child = kind == ZX_VMO_CHILD_SLICE ? vmo_->CreateSlice(mm::ByteSize(offset), mm::ByteSize(size))
-                                          : vmo_->CreateSnapshot(mm::ByteSize(offset), mm::ByteSize(size), resizable);
+  const mm::ByteSize begin(offset), length(size);
+  auto child = kind == ZX_VMO_CHILD_SLICE                       ? vmo_->CreateSlice(begin, length)
+               : kind != ZX_VMO_CHILD_SNAPSHOT && vmo_->paged() ? vmo_->CreateOverlay(begin, length, resizable)
+                                                                : vmo_->CreateSnapshot(begin, length, resizable);
   if (!child.ok()) return ToZxStatus(child.status());
   if (kind == ZX_VMO_CHILD_SNAPSHOT && no_write) (*child)->set_immutable();
   *out = std::make_shared<VmoDispatcher>(koids, *std::move(child), size);

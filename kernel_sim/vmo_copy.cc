@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernel_sim/status.h"
+#include "kernel_sim/pager_source.h"
 
 namespace zirconia::kernel {
 namespace {
@@ -11,8 +11,12 @@ template <typename Copy>
 zx_status_t CopyPieces(mm::VmObject& vmo, uint64_t offset, size_t size, mm::Access access, size_t* done, Copy copy) {
   *done = 0;
   while (*done < size) {
-    const auto piece = vmo.Pin(mm::ByteSize(offset + *done), mm::ByteSize(size - *done), access);
-    if (!piece.ok()) return ToZxStatus(piece.status());
+    absl::StatusOr<mm::PinnedBytes> piece = absl::UnknownError("");
+    const zx_status_t pinned = WithPages([&](mm::PageWait& wait) {
+      piece = vmo.Pin(mm::ByteSize(offset + *done), mm::ByteSize(size - *done), access, &wait);
+      return piece.status();
+    });
+    if (pinned != ZX_OK) return pinned;
     const size_t n = std::min<size_t>(piece->size.value(), size - *done);
     if (const zx_status_t s = copy(piece->data, *done, n); s != ZX_OK) return s;
     *done += n;

@@ -166,14 +166,14 @@ void AddressSpace::AddMapEdits(const VmMapping& mapping, VirtRange range, Edits&
   const PageIndex begin = mapping.PageAt(range.base);
   const PageIndex end = std::min(begin + PageCount::Of(range.size), mapping.vmo->end());
   mapping.pages.mutex().AssertHeld();
-  mapping.pages.tree().ForEach(begin, end, [&](const PageTree::Run& run) {
-    edits.push_back(PageTableEdit::Map(mapping.RangeOf(run.pages.first, run.pages.end()), run.pages.frames.first,
-                                       VmPages::ShownAs(run, mapping.protection)));
-    return true;
+  mapping.pages.ForEachStretch(begin, end, [&](const VmPages::Stretch& stretch) {
+    if (!stretch.has_frames()) return;
+    edits.push_back(PageTableEdit::Map(mapping.RangeOf(stretch.first, stretch.end), stretch.frame,
+                                       stretch.ShownAs(mapping.protection)));
   });
 }
 
-absl::Status AddressSpace::HandleFault(VirtAddr address, Access access) {
+absl::Status AddressSpace::HandleFault(VirtAddr address, Access access, PageWait* wait) {
   FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
   VmMapping* const mapping = FindMapping(address);
@@ -187,61 +187,65 @@ absl::Status AddressSpace::HandleFault(VirtAddr address, Access access) {
   if (absl::Status status = pages.CheckContent(); !status.ok()) return status;
   const VirtRange here = PageOf(address);
 
-  const auto run = pages.tree().FindFrom(page);
-  const bool committed = run && run->pages.first <= page;
+  if (absl::Status status = pages.Bring(page, page + PageCount(1), access, wait); !status.ok()) return status;
+  const VmPages::Stretch stretch = pages.StretchAt(page);
+  const bool committed = stretch.has_frames();
+  const bool write = access == Access::kWrite;
   VmPages::NewPages made;
   PageTableEdit edit;
-  if (access == Access::kWrite && (!committed || run->shared)) {
-    // The page is committed, or copied, and shown alone.
-    auto one = pages.MakeSome(page, PageCount(1));
-    if (!one.ok()) return one.status();
-    made = *std::move(one);
-    edit = PageTableEdit::Map(here, made.first().frames.first, mapping->protection);
+  if (write && stretch.write != VmPages::Stretch::Write::kInPlace) {
+    // The page is committed, or copied, and shown alone; or it is shown for writing from now on.
+    FrameNumber frame = stretch.FrameOf(page);
+    if (stretch.write == VmPages::Stretch::Write::kCopy) {
+      auto one = pages.MakeSome(stretch, page, PageCount(1));
+      if (!one.ok()) return one.status();
+      made = *std::move(one);
+      frame = made.first().frames.first;
+    }
+    edit = PageTableEdit::Map(here, frame, mapping->protection);
   } else {
-    const Protection protection =
-        !committed ? mapping->protection.WithoutWrite() : VmPages::ShownAs(*run, mapping->protection);
+    const Protection protection = stretch.ShownAs(mapping->protection);
     PageIndex begin = page, end = page + PageCount(1);
     const auto shown = table_.Query(address);
     if (shown && shown->first_frame.has_value() == committed) {
       if (Permits(shown->protection, access)) return table_.Realize(here);
       // It was shared when it was shown, and isn't any more: so it is for all that was shown with it.
-      begin = std::max(run->pages.first, mapping->PageAt(std::max(shown->range.base, mapping->range.base)));
-      end = std::min(run->pages.end(), mapping->PageAt(std::min(shown->range.end(), mapping->range.end())));
+      begin = std::max(stretch.first, mapping->PageAt(std::max(shown->range.base, mapping->range.base)));
+      end = std::min(stretch.end, mapping->PageAt(std::min(shown->range.end(), mapping->range.end())));
     } else {
       // All of the run, or of the stretch of zeros, but for what is shown already on either side.
       if (page > mapping->first_page && !table_.Query(here.base - ByteSize(1))) {
-        const auto before = committed ? std::nullopt : pages.tree().FindBefore(page);
-        begin = std::max(mapping->first_page, committed ? run->pages.first
-                                              : before  ? before->pages.end()
-                                                        : PageIndex(0));
+        begin = std::max(mapping->first_page, committed ? stretch.first : pages.ZerosBefore(page));
       }
       if (end < mapping->end_page() && !table_.Query(here.end())) {
-        end = std::min({mapping->end_page(), vmo_end, committed ? run->pages.end() : run ? run->pages.first : vmo_end});
+        end = std::min({mapping->end_page(), vmo_end, stretch.end});
       }
     }
     const VirtRange range = mapping->RangeOf(begin, end);
-    edit = committed ? PageTableEdit::Map(range, run->pages.FrameOf(begin), protection)
+    edit = committed ? PageTableEdit::Map(range, stretch.FrameOf(begin), protection)
                      : PageTableEdit::MapZero(range, protection);
   }
   auto reservation = table_.Prepare({&edit, 1});
   if (!reservation.ok()) return reservation.status();
   if (edit.kind == PageTableEdit::Kind::kMapZero) pages.NoteZeros(*mapping);
   pages.Install(std::move(made), mapping, freed);
+  if (write) pages.NoteWrite(page, page + PageCount(1));
   mapping->may_show_frames = true;
   table_.Commit({&edit, 1}, *std::move(reservation), nullptr);
   return table_.Realize(here);
 }
 
-absl::StatusOr<PinnedBytes> AddressSpace::Pin(VirtAddr address, ByteSize length, Access access) {
-  return PinIf(true, address, length, access);
+absl::StatusOr<PinnedBytes> AddressSpace::Pin(VirtAddr address, ByteSize length, Access access, PageWait* wait) {
+  return PinIf(true, address, length, access, wait);
 }
 
-absl::StatusOr<PinnedBytes> AddressSpace::PinIgnoringProtection(VirtAddr address, ByteSize length, Access access) {
-  return PinIf(false, address, length, access);
+absl::StatusOr<PinnedBytes> AddressSpace::PinIgnoringProtection(VirtAddr address, ByteSize length, Access access,
+                                                                PageWait* wait) {
+  return PinIf(false, address, length, access, wait);
 }
 
-absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr address, ByteSize length,
-                                                Access access) {
+absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr address, ByteSize length, Access access,
+                                                PageWait* wait) {
   FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
   VmMapping* const mapping = FindMapping(address);
@@ -252,10 +256,10 @@ absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr 
   if (access == Access::kWrite && mapping->vmo->constant()) return absl::PermissionDeniedError("the VMO is constant");
   absl::MutexLock pages_lock(&mapping->pages.mutex());
   if (absl::Status status = Clip(*mapping, address, length); !status.ok()) return status;
-  return mapping->pages.Pin(mapping->OffsetOf(address), length, access, freed);
+  return mapping->pages.Pin(mapping->OffsetOf(address), length, access, freed, wait);
 }
 
-absl::StatusOr<ByteSize> AddressSpace::CopyPiece(VirtAddr address, ByteSize length, Access access,
+absl::StatusOr<ByteSize> AddressSpace::CopyPiece(VirtAddr address, ByteSize length, Access access, PageWait* wait,
                                                  absl::FunctionRef<void(std::byte*, size_t)> copy) {
   length = std::min(length, kMostCopied);
   if (length == ByteSize(0)) return length;
@@ -267,14 +271,14 @@ absl::StatusOr<ByteSize> AddressSpace::CopyPiece(VirtAddr address, ByteSize leng
   VmPages& pages = mapping->pages;
   absl::MutexLock pages_lock(&pages.mutex());
   if (absl::Status status = Clip(*mapping, address, length); !status.ok()) return status;
-  const auto piece = pages.PieceAt(mapping->OffsetOf(address), length, access, freed);
+  const auto piece = pages.PieceAt(mapping->OffsetOf(address), length, access, freed, wait);
   if (!piece.ok()) return piece.status();
   copy(piece->frames.empty() ? nullptr : pages.DataOf(*piece), piece->size.value());
   return piece->size;
 }
 
-absl::StatusOr<ByteSize> AddressSpace::CopyIn(VirtAddr address, absl::Span<std::byte> to) {
-  return CopyPiece(address, ByteSize(to.size()), Access::kRead, [&](std::byte* data, size_t n) {
+absl::StatusOr<ByteSize> AddressSpace::CopyIn(VirtAddr address, absl::Span<std::byte> to, PageWait* wait) {
+  return CopyPiece(address, ByteSize(to.size()), Access::kRead, wait, [&](std::byte* data, size_t n) {
     if (data != nullptr) {
       std::memcpy(to.data(), data, n);
     } else {
@@ -283,8 +287,8 @@ absl::StatusOr<ByteSize> AddressSpace::CopyIn(VirtAddr address, absl::Span<std::
   });
 }
 
-absl::StatusOr<ByteSize> AddressSpace::CopyOut(VirtAddr address, absl::Span<const std::byte> from) {
-  return CopyPiece(address, ByteSize(from.size()), Access::kWrite,
+absl::StatusOr<ByteSize> AddressSpace::CopyOut(VirtAddr address, absl::Span<const std::byte> from, PageWait* wait) {
+  return CopyPiece(address, ByteSize(from.size()), Access::kWrite, wait,
                    [&](std::byte* data, size_t n) { std::memcpy(data, from.data(), n); });
 }
 

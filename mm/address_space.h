@@ -58,22 +58,26 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
 
   // Answers a fault: OK, and the access can be repeated; otherwise it is the guest's fault, and the status says why.
   // NOT_FOUND: nothing is mapped there. PERMISSION_DENIED: the mapping doesn't permit it. OUT_OF_RANGE: beyond the end
-  // of the VMO. RESOURCE_EXHAUSTED: no frame is left, or the host refuses.
-  absl::Status HandleFault(VirtAddr address, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
+  // of the VMO. RESOURCE_EXHAUSTED: no frame is left, or the host refuses. ABORTED and so on where the page is a
+  // pager's: VmPages::Bring.
+  absl::Status HandleFault(VirtAddr address, Access access, PageWait* wait = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Pins up to `length` > 0 bytes at `address` for a copy by the kernel, with the checks and errors of HandleFault.
-  absl::StatusOr<PinnedBytes> Pin(VirtAddr address, ByteSize length, Access access) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<PinnedBytes> Pin(VirtAddr address, ByteSize length, Access access, PageWait* wait = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // As Pin for a read, but whatever the mapping permits: for zx_process_read_memory and crash reports. `access` kWrite:
   // likewise.
-  absl::StatusOr<PinnedBytes> PinIgnoringProtection(VirtAddr address, ByteSize length, Access access)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<PinnedBytes> PinIgnoringProtection(VirtAddr address, ByteSize length, Access access,
+                                                    PageWait* wait = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Copies the first part of a short buffer at once, with the checks and errors of HandleFault: what lies in one run of
   // pages, up to kMostCopied bytes. Returns how much; at least 1 where the buffer isn't empty. Cheaper than a pin, and
   // as atomic as a page lookup.
-  absl::StatusOr<ByteSize> CopyIn(VirtAddr address, absl::Span<std::byte> to) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<ByteSize> CopyOut(VirtAddr address, absl::Span<const std::byte> from) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<ByteSize> CopyIn(VirtAddr address, absl::Span<std::byte> to, PageWait* wait = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<ByteSize> CopyOut(VirtAddr address, absl::Span<const std::byte> from, PageWait* wait = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   static constexpr ByteSize kMostCopied = ByteSize(512);
 
   std::vector<RegionInfo> Regions() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -136,11 +140,11 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
 
   // Calls `copy` for the data of the first piece of the range (null: zeros) with the locks held. Returns the size of
   // the piece.
-  absl::StatusOr<ByteSize> CopyPiece(VirtAddr address, ByteSize length, Access access,
+  absl::StatusOr<ByteSize> CopyPiece(VirtAddr address, ByteSize length, Access access, PageWait* wait,
                                      absl::FunctionRef<void(std::byte* data, size_t n)> copy)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<PinnedBytes> PinIf(bool check_protection, VirtAddr address, ByteSize length, Access access)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<PinnedBytes> PinIf(bool check_protection, VirtAddr address, ByteSize length, Access access,
+                                    PageWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::Status VerifyRegions() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status VerifyMapping(const VmMapping& mapping) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);

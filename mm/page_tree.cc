@@ -374,6 +374,22 @@ PageTree PageTree::Snapshot(PageIndex begin, PageIndex end) const {
   return copy;
 }
 
+void PageTree::TakeFrom(const PageTree& other, PageIndex begin, PageIndex end) {
+  std::vector<std::pair<PageIndex, PageIndex>> gaps;
+  ForEach(begin, end, [&](const Run& run) {
+    if (begin < run.pages.first) gaps.emplace_back(begin, run.pages.first);
+    begin = run.pages.end();
+    return true;
+  });
+  if (begin < end) gaps.emplace_back(begin, end);
+  for (const auto& [from, to] : gaps) {
+    PageTree piece = other.Snapshot(KeyOf(from) - other.shift_, KeyOf(to) - other.shift_);
+    if (piece.root_ == nullptr) continue;
+    const auto [before, after] = Split(root_, KeyOf(from));
+    root_ = Merge(Merge(before, std::exchange(piece.root_, nullptr)), after);
+  }
+}
+
 PageCount PageTree::CountNotIn(PageIndex begin, PageIndex end, absl::Span<const PageTree* const> others) const {
   PageCount count;
   std::vector<PageRun> left, still;  // by keys

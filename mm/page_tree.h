@@ -77,6 +77,16 @@ class PageTree {
   // Another tree with what is in [begin, end) now, where `begin` is its page 0. Both go their own ways from then on.
   PageTree Snapshot(PageIndex begin, PageIndex end) const;
 
+  // An empty tree that may share with this one, where `begin` is its page 0.
+  PageTree EmptyAt(PageIndex begin) const {
+    PageTree tree;
+    tree.shift_ = shift_ + (begin - PageIndex(0));
+    return tree;
+  }
+  // Takes what `other` has in place of the pages of [begin, end) that this tree hasn't, and shares it. Requires that
+  // the two may share.
+  void TakeFrom(const PageTree& other, PageIndex begin, PageIndex end);
+
   // How many of the pages in [begin, end) stand in none of the `others`, which share with this tree.
   PageCount CountNotIn(PageIndex begin, PageIndex end, absl::Span<const PageTree* const> others) const;
 

@@ -27,10 +27,14 @@ absl::Status VerifyFrames(const FrameAllocator& frames, absl::Span<const std::sh
     if (vmo->kind() == VmPages::Kind::kPhysical) continue;
     absl::MutexLock lock(&vmo->mutex());
     vmo->pages().mutex().AssertHeld();
-    vmo->pages().tree().ForEach(PageIndex(0), vmo->pages().end(), [&](const PageTree::Run& run) {
-      all.push_back(run.pages.frames);
-      return true;
-    });
+    // Also those that a VMO shows which is closed.
+    for (const VmPages* pages = &vmo->pages(); pages != nullptr; pages = pages->parent()) {
+      pages->mutex().AssertHeld();
+      pages->tree().ForEach(PageIndex(0), pages->end(), [&](const PageTree::Run& run) {
+        all.push_back(run.pages.frames);
+        return true;
+      });
+    }
   }
   // VMOs share frames within a family only, where VmObject::Verify has counted them.
   std::sort(all.begin(), all.end(), [](FrameRun a, FrameRun b) { return a.first < b.first; });
@@ -119,26 +123,25 @@ absl::Status AddressSpace::VerifyTranslation(Translation translation) const {
     if (!mapping->may_show_frames) return Broken(base, "translated, but the mapping says that it shows nothing");
     const PageIndex page = mapping->PageAt(base);
     if (page >= mapping->vmo->end()) return Broken(base, "translated beyond the end of the VMO");
-    const auto run = mapping->pages.tree().FindFrom(page);
-    const bool committed = run && run->pages.first <= page;
-    PageIndex end = std::min(mapping->end_page(), mapping->vmo->end());
+    const VmPages::Stretch stretch = mapping->pages.StretchAt(page);
+    const PageIndex end = std::min({mapping->end_page(), mapping->vmo->end(), stretch.end});
     if (translation.first_frame) {
-      if (!committed) return Broken(base, "translated to a frame, but not committed");
-      if (run->pages.FrameOf(page) != *translation.first_frame) return Broken(base, "translated to the wrong frame");
-      if (run->shared && translation.protection.write()) return Broken(base, "a page that is shared can be written");
+      if (!stretch.has_frames()) return Broken(base, "translated to a frame, but not committed");
+      if (stretch.FrameOf(page) != *translation.first_frame) return Broken(base, "translated to the wrong frame");
+      if (stretch.write != VmPages::Stretch::Write::kInPlace && translation.protection.write()) {
+        return Broken(base, "a page that is shared, or clean, can be written");
+      }
       // What was shared may be shown without write permission until somebody writes.
       if (translation.protection != mapping->protection &&
           translation.protection != mapping->protection.WithoutWrite()) {
         return Broken(base, "translated with the wrong protection");
       }
-      end = std::min(end, run->pages.end());
     } else {
-      if (committed) return Broken(base, "translated to zeros, but committed");
+      if (stretch.holds != VmPages::Stretch::Holds::kZeros) return Broken(base, "translated to zeros, but isn't zeros");
       if (!mapping->may_show_zeros) return Broken(base, "translated to zeros, but the mapping says that it shows none");
       if (translation.protection != mapping->protection.WithoutWrite()) {
         return Broken(base, "zeros with the wrong protection");
       }
-      if (run) end = std::min(end, run->pages.first);
     }
     const PageCount n = std::min(PageCount::Of(translation.range.size), end - page);
     if (translation.first_frame) *translation.first_frame = *translation.first_frame + n;

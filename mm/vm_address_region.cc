@@ -288,7 +288,7 @@ absl::Status VmAddressRegion::Destroy() {
   return absl::OkStatus();
 }
 
-absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range) {
+absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wait) {
   const auto space = space_.lock();
   if (space == nullptr) return Dead();
   AddressSpace& in = *space;
@@ -308,7 +308,7 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range) {
   absl::Status status;
   in.ForEachMapping(range, [&](VmMapping& mapping) {
     if (mapping.range.base > at) return false;
-    if (op != RangeOp::kMapRange && !mapping.protection.write()) {
+    if (op != RangeOp::kMapRange && op != RangeOp::kPrefetch && !mapping.protection.write()) {
       status = absl::PermissionDeniedError("the mapping isn't writable");
       return false;
     }
@@ -349,7 +349,10 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range) {
     part.mapping->vmo->mutex().AssertHeld();
     part.mapping->pages.mutex().AssertHeld();
     if (op != RangeOp::kDecommit) {
-      if (status = part.mapping->pages.CheckContent(); !status.ok()) return status;
+      VmPages& pages = part.mapping->pages;
+      if (status = pages.CheckContent(); !status.ok()) return status;
+      const Access access = op == RangeOp::kZero ? Access::kWrite : Access::kRead;
+      if (status = pages.Bring(part.begin, part.end, access, wait); !status.ok()) return status;
       continue;
     }
     if (status = part.mapping->vmo->MayDecommit(part.begin, part.end); !status.ok()) return status;
@@ -395,6 +398,7 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range) {
       }
       break;
     case RangeOp::kMapRange:
+    case RangeOp::kPrefetch:
       break;
   }
   return absl::OkStatus();

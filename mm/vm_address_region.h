@@ -61,7 +61,7 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
     bool populate = false;      // ZX_VM_MAP_RANGE: realize what is committed, now
     bool immutable = false;     // the vDSO's code: unmap, protect and overwrite are PERMISSION_DENIED
   };
-  enum class RangeOp : uint8_t { kCommit, kDecommit, kMapRange, kZero };
+  enum class RangeOp : uint8_t { kCommit, kDecommit, kMapRange, kZero, kPrefetch };
 
   VmAddressRegion(const VmAddressRegion&) = delete;
   VmAddressRegion& operator=(const VmAddressRegion&) = delete;
@@ -85,9 +85,9 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
   // AddressSpace::Destroy, but an immutable mapping is PERMISSION_DENIED here too.
   absl::Status Destroy();
   // zx_vmar_op_range. A gap is FAILED_PRECONDITION (ZX_ERR_BAD_STATE). OUT_OF_RANGE: outside of this region, or beyond
-  // the end of a VMO. All but kMapRange: PERMISSION_DENIED where a mapping isn't writable. RESOURCE_EXHAUSTED: no frame
-  // is left, or no room to map.
-  absl::Status OpRange(RangeOp op, VirtRange range);
+  // the end of a VMO. All but kMapRange and kPrefetch: PERMISSION_DENIED where a mapping isn't writable.
+  // RESOURCE_EXHAUSTED: no frame is left, or no room to map. Where pages are a pager's: VmPages::Bring.
+  absl::Status OpRange(RangeOp op, VirtRange range, PageWait* wait = nullptr);
 
  private:
   friend class AddressSpace;

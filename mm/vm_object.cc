@@ -6,12 +6,14 @@
 
 #include "mm/check.h"
 #include "mm/vm_mapping.h"
+#include "mm/vmo_locks.h"
 
 namespace zirconia::mm {
 namespace {
 
 absl::Status Outside() { return absl::OutOfRangeError("not inside of the VMO"); }
 absl::Status TooLarge() { return absl::OutOfRangeError("too large for a VMO"); }
+absl::Status NotToBeMoved() { return absl::FailedPreconditionError("its pages can't be moved"); }
 absl::Status HeldForDevice() { return absl::FailedPreconditionError("a device reaches some of the pages"); }
 
 // One past the last page that the bytes up to `offset` touch.
@@ -48,10 +50,26 @@ absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreatePhysical(FrameAllocato
   return Make(*std::move(pages), /*resizable=*/false);
 }
 
+absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreatePaged(FrameAllocator& frames, ByteSize size, bool resizable,
+                                                                std::shared_ptr<PageSource> source, bool trap_dirty) {
+  if (size > kMaxSize) return TooLarge();
+  return Make(VmPages::CreatePaged(frames, EndOf(size) - PageIndex(0), std::move(source), trap_dirty), resizable);
+}
+
 absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateSnapshot(ByteSize offset, ByteSize size, bool resizable) {
+  if (paged()) return absl::UnimplementedError("what a pager provides isn't copied");
+  return CreateClone(offset, size, resizable);
+}
+
+absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateOverlay(ByteSize offset, ByteSize size, bool resizable) {
+  if (!paged()) return absl::UnimplementedError("not paged");
+  return CreateClone(offset, size, resizable);
+}
+
+absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateClone(ByteSize offset, ByteSize size, bool resizable) {
   if (!offset.IsPageAligned()) return absl::InvalidArgumentError("the offset isn't page-aligned");
   if (size > kMaxSize || offset + size < offset) return TooLarge();
-  if (kind() != VmPages::Kind::kAnonymous || discardable()) {
+  if ((kind() != VmPages::Kind::kAnonymous && !paged()) || discardable()) {
     return absl::UnimplementedError("this memory can't be shared by snapshots");
   }
   const PageIndex begin = PageIndex::Of(InPages(offset));
@@ -60,9 +78,15 @@ absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateSnapshot(ByteSize offs
   if (pages_->IsHeldForDevice(PageIndex(0), PageIndex(~uint64_t{0}))) return HeldForDevice();
   if (cache_policy() != 0) return absl::FailedPreconditionError("it isn't cached");
   // A slice shows no more than itself.
-  auto pages = pages_->Snapshot(begin, count, end());
-  if (!pages.ok()) return pages.status();
-  std::shared_ptr<VmObject> child(new VmObject(*std::move(pages), resizable, PageIndex(0), std::nullopt));
+  std::shared_ptr<VmPages> pages;
+  if (paged()) {
+    pages = pages_->Overlay(begin, count, end());
+  } else {
+    auto snapshot = pages_->Snapshot(begin, count, end());
+    if (!snapshot.ok()) return snapshot.status();
+    pages = *std::move(snapshot);
+  }
+  std::shared_ptr<VmObject> child(new VmObject(std::move(pages), resizable, PageIndex(0), std::nullopt));
   child->mutex().AssertHeld();
   child->pages_->AddView(child.get());
   Adopt(*child);
@@ -99,9 +123,9 @@ VmObject::~VmObject() {
     parent_->Lose(*this);
   }
   // What nobody sees any more goes, where it is owned: of views, the youngest is the one that sees what nobody else
-  // does.
+  // does. Overlays see more than views do.
   pages_->RemoveView(this);
-  if (!pages_->views().empty() && kind() != VmPages::Kind::kPhysical) {
+  if (!pages_->views().empty() && kind() != VmPages::Kind::kPhysical && !pages_->HasOverlays()) {
     pages_->AddView(this);
     ForEachOwn(first_, end(),
                [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS { pages_->Decommit(from, to, freed); });
@@ -226,7 +250,7 @@ absl::Status VmObject::UnlockContent() {
   return pages_->UnlockContent();
 }
 
-absl::Status VmObject::Resize(ByteSize size) {
+absl::Status VmObject::Resize(ByteSize size, PageWait* wait) {
   if (!resizable_) return absl::UnavailableError("not resizable");
   if (size > kMaxSize) return TooLarge();
   const PageIndex new_end = EndOf(size);
@@ -234,22 +258,31 @@ absl::Status VmObject::Resize(ByteSize size) {
   absl::MutexLock lock(&mutex());
   if (new_end < end() && pages_->IsHeldForDevice(new_end, end())) return HeldForDevice();
   if (size < end().offset()) {
+    if (absl::Status s = pages_->Bring(PageIndex::Of(size), new_end, Access::kWrite, wait); !s.ok()) return s;
     if (absl::Status status = pages_->Zero(size, new_end.offset() - size, freed); !status.ok()) return status;
   }
   pages_->SetEnd(new_end, freed);
   return absl::OkStatus();
 }
 
-absl::Status VmObject::Commit(ByteSize offset, ByteSize length) {
+absl::Status VmObject::Commit(ByteSize offset, ByteSize length, PageWait* wait) {
   FreedFrames freed;
   absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
   if (length == ByteSize(0)) return absl::OkStatus();
   if (absl::Status status = pages_->CheckContent(); !status.ok()) return status;
-  auto made = pages_->MakeAll(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length), /*fill=*/true);
+  const PageIndex begin = PageIndex::Of(InPages(offset)), end = EndOf(InPages(offset) + length);
+  if (absl::Status s = pages_->Bring(begin, end, Access::kRead, wait); !s.ok()) return s;
+  auto made = pages_->MakeAll(begin, end, /*fill=*/true);
   if (!made.ok()) return made.status();
   pages_->Install(*std::move(made), nullptr, freed);
   return absl::OkStatus();
+}
+
+absl::Status VmObject::Prefetch(ByteSize offset, ByteSize length, PageWait* wait) {
+  absl::MutexLock lock(&mutex());
+  if (!IsInside(offset, length)) return Outside();
+  return pages_->Bring(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length), Access::kRead, wait);
 }
 
 absl::Status VmObject::MayDecommit(PageIndex begin, PageIndex end) const {
@@ -275,21 +308,24 @@ absl::Status VmObject::Decommit(ByteSize offset, ByteSize length) {
   return absl::OkStatus();
 }
 
-absl::Status VmObject::Zero(ByteSize offset, ByteSize length) {
+absl::Status VmObject::Zero(ByteSize offset, ByteSize length, PageWait* wait) {
   FreedFrames freed;
   absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
   if (absl::Status status = pages_->CheckContent(); !status.ok()) return status;
+  if (length == ByteSize(0)) return absl::OkStatus();
+  const PageIndex begin = PageIndex::Of(InPages(offset)), end = EndOf(InPages(offset) + length);
+  if (absl::Status s = pages_->Bring(begin, end, Access::kWrite, wait); !s.ok()) return s;
   return pages_->Zero(InPages(offset), length, freed);
 }
 
-absl::Status VmObject::Read(ByteSize offset, absl::Span<std::byte> to) {
+absl::Status VmObject::Read(ByteSize offset, absl::Span<std::byte> to, PageWait* wait) {
   {
     absl::MutexLock lock(&mutex());
     if (!IsInside(offset, ByteSize(to.size()))) return Outside();
   }
   while (!to.empty()) {
-    auto piece = Pin(offset, ByteSize(to.size()), Access::kRead);
+    auto piece = Pin(offset, ByteSize(to.size()), Access::kRead, wait);
     if (!piece.ok()) return piece.status();
     const size_t n = piece->size.value();
     if (piece->data != nullptr) {
@@ -303,10 +339,10 @@ absl::Status VmObject::Read(ByteSize offset, absl::Span<std::byte> to) {
   return absl::OkStatus();
 }
 
-absl::Status VmObject::Write(ByteSize offset, absl::Span<const std::byte> from) {
-  if (absl::Status status = Commit(offset, ByteSize(from.size())); !status.ok()) return status;
+absl::Status VmObject::Write(ByteSize offset, absl::Span<const std::byte> from, PageWait* wait) {
+  if (absl::Status status = Commit(offset, ByteSize(from.size()), wait); !status.ok()) return status;
   while (!from.empty()) {
-    auto piece = Pin(offset, ByteSize(from.size()), Access::kWrite);
+    auto piece = Pin(offset, ByteSize(from.size()), Access::kWrite, wait);
     if (!piece.ok()) return piece.status();
     std::memcpy(piece->data, from.data(), piece->size.value());
     from.remove_prefix(piece->size.value());
@@ -315,23 +351,26 @@ absl::Status VmObject::Write(ByteSize offset, absl::Span<const std::byte> from) 
   return absl::OkStatus();
 }
 
-absl::StatusOr<PinnedBytes> VmObject::Pin(ByteSize offset, ByteSize length, Access access) {
+absl::StatusOr<PinnedBytes> VmObject::Pin(ByteSize offset, ByteSize length, Access access, PageWait* wait) {
   FreedFrames freed;
   absl::MutexLock lock(&mutex());
   if (offset >= size()) return Outside();
-  return pages_->Pin(InPages(offset), std::min(length, size() - offset), access, freed);
+  return pages_->Pin(InPages(offset), std::min(length, size() - offset), access, freed, wait);
 }
 
-absl::StatusOr<std::vector<FrameRun>> VmObject::HoldForDevice(ByteSize offset, ByteSize length) {
+absl::StatusOr<std::vector<FrameRun>> VmObject::HoldForDevice(ByteSize offset, ByteSize length, Access access,
+                                                              PageWait* wait) {
   FreedFrames freed;
   std::vector<FrameRun> runs;
   absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
   if (absl::Status status = pages_->CheckContent(); !status.ok()) return status;
   const PageIndex begin = PageIndex::Of(InPages(offset)), end = EndOf(InPages(offset) + length);
+  if (absl::Status s = pages_->Bring(begin, end, access, wait); !s.ok()) return s;
   auto made = pages_->MakeAll(begin, end, /*fill=*/true);
   if (!made.ok()) return made.status();
   pages_->Install(*std::move(made), nullptr, freed);
+  if (access == Access::kWrite) pages_->NoteWrite(begin, end);
   pages_->HoldForDevice(begin, end);
   pages_->tree().ForEach(begin, end, [&](const PageTree::Run& run) {
     runs.push_back(run.pages.frames);
@@ -343,6 +382,64 @@ absl::StatusOr<std::vector<FrameRun>> VmObject::HoldForDevice(ByteSize offset, B
 void VmObject::DropForDevice(ByteSize offset, ByteSize length) {
   absl::MutexLock lock(&mutex());
   pages_->DropForDevice(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length));
+}
+
+absl::Status VmObject::Supply(PageRange range, VmObject& from, PageIndex from_first) {
+  if (from.kind() == VmPages::Kind::kPhysical) return absl::UnimplementedError("physical memory can't be moved");
+  if (from.kind() != VmPages::Kind::kAnonymous || from.is_child()) return NotToBeMoved();
+  FreedFrames freed;
+  VmoLocks locks;
+  locks.Add(*this);
+  locks.Add(from);
+  locks.Lock();
+  mutex().AssertHeld();
+  pages_->mutex().AssertHeld();
+  from.mutex().AssertHeld();
+  from.pages_->mutex().AssertHeld();
+  if (!IsInside(range) || !from.IsInside(PageRange{from_first, range.count})) return Outside();
+  const PageIndex from_end = from_first + range.count;
+  if (from.mapping_count_ != 0 || !from.children_.empty() || from.cache_policy() != 0 ||
+      !from.pages_->CheckContent().ok() || from.pages_->IsInUse(from_first, from_end)) {
+    return NotToBeMoved();
+  }
+  pages_->Supply(range, *from.pages_, from_first, freed);
+  return absl::OkStatus();
+}
+
+absl::Status VmObject::MarkDirty(PageRange range) {
+  absl::MutexLock lock(&mutex());
+  return IsInside(range) ? pages_->MarkDirty(range) : Outside();
+}
+
+absl::Status VmObject::BeginWriteback(PageRange range, bool only_zeros) {
+  absl::MutexLock lock(&mutex());
+  if (!IsInside(range)) return Outside();
+  pages_->BeginWriteback(range, only_zeros);
+  return absl::OkStatus();
+}
+
+absl::Status VmObject::EndWriteback(PageRange range) {
+  absl::MutexLock lock(&mutex());
+  if (!IsInside(range)) return Outside();
+  pages_->EndWriteback(range);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<VmPages::DirtyRange>> VmObject::DirtyRanges(PageRange range) const {
+  absl::MutexLock lock(&mutex());
+  if (!IsInside(range)) return Outside();
+  return pages_->DirtyRanges(range);
+}
+
+bool VmObject::Modified(bool reset) {
+  absl::MutexLock lock(&mutex());
+  return pages_->Modified(reset);
+}
+
+void VmObject::EvictClean() {
+  FreedFrames freed;
+  absl::MutexLock lock(&mutex());
+  pages_->EvictClean(freed);
 }
 
 void VmObject::AddMapping(VmMapping& mapping) {

@@ -56,11 +56,22 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // RESOURCE_EXHAUSTED: the host can't provide them.
   static absl::StatusOr<std::shared_ptr<VmObject>> CreatePhysical(FrameAllocator& frames, FrameRun run);
 
+  // A VMO whose pages `source` provides, which hears of `Close` when the VMO, and what was made from it, is gone. It is
+  // paged memory, as what is made from it: where pages are absent, an operation asks for them, changes nothing and is
+  // ABORTED, with the request left in its PageWait (VmPages::Bring). `trap_dirty`: it also asks before it writes to a
+  // page that isn't dirty. OUT_OF_RANGE: larger than kMaxSize.
+  static absl::StatusOr<std::shared_ptr<VmObject>> CreatePaged(FrameAllocator& frames, ByteSize size, bool resizable,
+                                                               std::shared_ptr<PageSource> source, bool trap_dirty);
+
   // A VMO that holds what this one holds now in the `size` bytes (rounded up) from `offset` on, zeros beyond its end;
   // then each goes its own way. INVALID_ARGUMENT: `offset` isn't page-aligned. OUT_OF_RANGE: too large. UNIMPLEMENTED:
-  // contiguous or physical memory. FAILED_PRECONDITION: pages are held for devices, or it isn't cached.
+  // contiguous, physical or paged memory. FAILED_PRECONDITION: pages are held for devices, or it isn't cached.
   // RESOURCE_EXHAUSTED: no frame for what is being written to just now.
   absl::StatusOr<std::shared_ptr<VmObject>> CreateSnapshot(ByteSize offset, ByteSize size, bool resizable);
+  // The same of paged memory, but one-way: until one of its pages is written, zeroed or committed, it shows what this
+  // one shows. Where this one is smaller, or ever was since, there are zeros. Errors as CreateSnapshot; UNIMPLEMENTED:
+  // not paged.
+  absl::StatusOr<std::shared_ptr<VmObject>> CreateOverlay(ByteSize offset, ByteSize size, bool resizable);
   // A VMO that is a part of this one. UNIMPLEMENTED: this one is resizable. INVALID_ARGUMENT: `offset` isn't
   // page-aligned, or the part isn't wholly inside. OUT_OF_RANGE: offset and size overflow.
   absl::StatusOr<std::shared_ptr<VmObject>> CreateSlice(ByteSize offset, ByteSize size);
@@ -72,6 +83,7 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // Whether it was made from another VMO, which may be gone.
   bool is_child() const { return is_slice() || pages_->is_snapshot(); }
   VmPages::Kind kind() const { return pages_->kind(); }
+  bool paged() const { return pages_->paged(); }
 
   // For whoever shows VMOs to people: a number and a name of the owner's choice, without meaning here.
   uint64_t user_id() const { return user_id_.load(std::memory_order_relaxed); }
@@ -121,36 +133,62 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // FAILED_PRECONDITION: it isn't locked.
   absl::Status UnlockContent();
 
+  // What follows says what it does to a VMO whose pages are there. `wait`: see CreatePaged; null: UNAVAILABLE where it
+  // would be needed.
+
   // zx_vmo_set_size. Shrinking gives the pages beyond the new end back and takes them out of every mapping, at once;
   // what the last page holds beyond `size` becomes zeros. UNAVAILABLE: not resizable. OUT_OF_RANGE: too large.
   // FAILED_PRECONDITION: a device holds pages beyond the new end. RESOURCE_EXHAUSTED: the last page is shared, and
-  // there is no frame for a copy of it.
-  absl::Status Resize(ByteSize size);
+  // there is no frame for a copy of it. Growing a paged VMO leaves zeros that are dirty.
+  absl::Status Resize(ByteSize size, PageWait* wait = nullptr);
 
   // Commits every page that the range touches, to this VMO alone (what is shared is copied); all or nothing.
   // OUT_OF_RANGE: not wholly inside. RESOURCE_EXHAUSTED: no frames.
-  absl::Status Commit(ByteSize offset, ByteSize length);
+  absl::Status Commit(ByteSize offset, ByteSize length, PageWait* wait = nullptr);
+  // Brings all of it in, and commits nothing else. OUT_OF_RANGE.
+  absl::Status Prefetch(ByteSize offset, ByteSize length, PageWait* wait);
   // Gives the pages of an aligned range back; they read as zeros, also through live mappings. INVALID_ARGUMENT: not
-  // aligned. OUT_OF_RANGE: not wholly inside. UNIMPLEMENTED: contiguous or physical memory, a snapshot, or a VMO of
-  // which there are snapshots. FAILED_PRECONDITION: a device holds some.
+  // aligned. OUT_OF_RANGE: not wholly inside. UNIMPLEMENTED: contiguous, physical or paged memory, a snapshot, or a
+  // VMO of which there are snapshots. FAILED_PRECONDITION: a device holds some.
   absl::Status Decommit(ByteSize offset, ByteSize length);
   // Makes the range read as zeros; whole pages are given back where that is possible. All or nothing. OUT_OF_RANGE: not
   // wholly inside. RESOURCE_EXHAUSTED: no frame for a copy of a shared page of which only a part is cleared.
-  absl::Status Zero(ByteSize offset, ByteSize length);
+  absl::Status Zero(ByteSize offset, ByteSize length, PageWait* wait = nullptr);
 
   // Copies between the VMO and a buffer of the kernel's own. OUT_OF_RANGE: not wholly inside; nothing is transferred.
-  absl::Status Read(ByteSize offset, absl::Span<std::byte> to);
-  absl::Status Write(ByteSize offset, absl::Span<const std::byte> from);
+  absl::Status Read(ByteSize offset, absl::Span<std::byte> to, PageWait* wait = nullptr);
+  absl::Status Write(ByteSize offset, absl::Span<const std::byte> from, PageWait* wait = nullptr);
 
   // Pins as many of the `length` > 0 bytes at `offset` as lie in one run of frames (or, for a read, of uncommitted
   // pages); a write commits what it needs. Holding the result keeps the frames from being reused, not the VMO from
   // changing. OUT_OF_RANGE: `offset` is beyond the end (a piece never reaches beyond it).
-  absl::StatusOr<PinnedBytes> Pin(ByteSize offset, ByteSize length, Access access);
+  absl::StatusOr<PinnedBytes> Pin(ByteSize offset, ByteSize length, Access access, PageWait* wait = nullptr);
 
   // Commits the range, which must be aligned, and holds it for a device until it is dropped: its frames don't change.
-  // Returns them in order of pages. OUT_OF_RANGE: not wholly inside. RESOURCE_EXHAUSTED: no frames.
-  absl::StatusOr<std::vector<FrameRun>> HoldForDevice(ByteSize offset, ByteSize length);
+  // Returns them in order of pages. `access`: what the device does. OUT_OF_RANGE: not wholly inside.
+  // RESOURCE_EXHAUSTED: no frames.
+  absl::StatusOr<std::vector<FrameRun>> HoldForDevice(ByteSize offset, ByteSize length, Access access = Access::kWrite,
+                                                      PageWait* wait = nullptr);
   void DropForDevice(ByteSize offset, ByteSize length);
+
+  // What its pager does to a VMO that CreatePaged made. OUT_OF_RANGE: the range isn't wholly inside.
+
+  // zx_pager_supply_pages: moves pages of `from`, from `from_first` on, to where this one has none; the others are
+  // freed, and `from` has none of them any more. Takes no frame. FAILED_PRECONDITION: `from` isn't a VMO of its own, or
+  // has mappings, children, or pages there that a device or a copy is using. UNIMPLEMENTED: it is physical.
+  absl::Status Supply(PageRange range, VmObject& from, PageIndex from_first);
+  // ZX_PAGER_OP_DIRTY. NOT_FOUND: some pages aren't there. UNIMPLEMENTED: writes aren't trapped.
+  absl::Status MarkDirty(PageRange range);
+  // ZX_PAGER_OP_WRITEBACK_BEGIN: what is dirty will be clean when the writeback ends, unless it is written to before.
+  // `only_zeros`: of that, what has no frame.
+  absl::Status BeginWriteback(PageRange range, bool only_zeros);
+  absl::Status EndWriteback(PageRange range);
+  // Those that overlap `range`, cut to it, in order; a writeback that hasn't ended counts for nothing.
+  absl::StatusOr<std::vector<VmPages::DirtyRange>> DirtyRanges(PageRange range) const;
+  // Whether it was written to or resized since it was made, or this was last reset.
+  bool Modified(bool reset);
+  // Takes all pages away that are clean and that no device reaches.
+  void EvictClean();
 
   // Checks its pages and mappings; an error names the first thing that is wrong.
   absl::Status Verify() const;
@@ -183,6 +221,8 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   void ForEachOwn(PageIndex begin, PageIndex end, absl::FunctionRef<void(PageIndex, PageIndex)> visit) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
   bool IsInside(ByteSize offset, ByteSize length) const;
+  bool IsInside(PageRange range) const { return range.first <= end() && range.count <= end() - range.first; }
+  absl::StatusOr<std::shared_ptr<VmObject>> CreateClone(ByteSize offset, ByteSize size, bool resizable);
   // Where a byte of it is in its pages.
   ByteSize InPages(ByteSize offset) const { return first_.offset() + offset; }
 

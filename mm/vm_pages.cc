@@ -31,24 +31,28 @@ WriteHold::~WriteHold() {
   ZIRCONIA_CHECK(it != writes.end(), "a write ends that never began");
   *it = writes.back();
   writes.pop_back();
+  pages_->CollapseIfUnused();
 }
 
-VmPages::VmPages(FrameAllocator& frames, PageCount size, Kind kind)
+VmPages::VmPages(FrameAllocator& frames, PageCount size, Kind kind, std::unique_ptr<Paging> paging)
     : frames_(frames),
       kind_(kind),
       is_snapshot_(false),
       family_(std::make_shared<VmFamily>()),
+      paging_(std::move(paging)),
       end_(size.value()),
       birth_(family_->NextBirth()) {
   absl::MutexLock lock(&family_->mutex);
   family_->members.emplace(birth_, this);
 }
 
-VmPages::VmPages(FrameAllocator& frames, PageCount size, std::shared_ptr<VmFamily> family, PageTree tree)
+VmPages::VmPages(FrameAllocator& frames, PageCount size, std::shared_ptr<VmFamily> family, PageTree tree,
+                 std::unique_ptr<Paging> paging)
     : frames_(frames),
-      kind_(Kind::kAnonymous),
+      kind_(paging != nullptr ? Kind::kPaged : Kind::kAnonymous),
       is_snapshot_(true),
       family_(std::move(family)),
+      paging_(std::move(paging)),
       end_(size.value()),
       birth_(family_->NextBirth()),
       tree_(std::move(tree)) {
@@ -58,6 +62,12 @@ VmPages::VmPages(FrameAllocator& frames, PageCount size, std::shared_ptr<VmFamil
 
 std::shared_ptr<VmPages> VmPages::CreateAnonymous(FrameAllocator& frames, PageCount size) {
   return std::shared_ptr<VmPages>(new VmPages(frames, size, Kind::kAnonymous));
+}
+
+std::shared_ptr<VmPages> VmPages::CreatePaged(FrameAllocator& frames, PageCount size,
+                                              std::shared_ptr<PageSource> source, bool trap_dirty) {
+  return std::shared_ptr<VmPages>(
+      new VmPages(frames, size, Kind::kPaged, std::make_unique<Paging>(std::move(source), trap_dirty)));
 }
 
 absl::StatusOr<std::shared_ptr<VmPages>> VmPages::CreateContiguous(FrameAllocator& frames, PageCount size,
@@ -80,8 +90,19 @@ absl::StatusOr<std::shared_ptr<VmPages>> VmPages::CreatePhysical(FrameAllocator&
 
 VmPages::~VmPages() {
   if (discardable()) frames_.discardable().Remove(*this);
+  std::shared_ptr<VmPages> parent;
+  std::shared_ptr<PageSource> source;
   FreedFrames freed;
   absl::MutexLock lock(&mutex());
+  if (paged()) {
+    source = paging_->source;
+    parent = std::move(paging_->parent);
+    if (parent != nullptr) {
+      parent->mutex().AssertHeld();
+      parent->paging_->overlays.erase(this);
+    }
+    if (source != nullptr) source->Close();
+  }
   if (kind_ == Kind::kPhysical) frames_.Conceal(tree_.FindFrom(PageIndex(0))->pages.frames);
   ZIRCONIA_CHECK(mappings_.size() == 0, "a VMO dies while it is mapped");
   tree_.Clear([&](FrameRun run) { Release(run, freed); });
@@ -141,13 +162,73 @@ std::optional<FrameNumber> VmPages::Hint(PageIndex page) const {
   return std::nullopt;
 }
 
-absl::StatusOr<VmPages::NewPages> VmPages::MakeSome(PageIndex first, PageCount wanted) {
-  const auto old = tree_.Find(first);
-  if (old) wanted = std::min({wanted, kMostCopied, old->pages.end() - first});
+VmPages::Stretch VmPages::StretchAt(PageIndex page) const {
+  if (paged()) return PagedStretchAt(page);
+  Stretch stretch;
+  const auto run = tree_.FindFrom(page);
+  if (run && run->pages.first <= page) {
+    stretch = Of(*run);
+  } else {
+    stretch.first = page;
+    stretch.end = run ? run->pages.first : end();
+  }
+  return stretch;
+}
+
+VmPages::Stretch VmPages::Of(const PageTree::Run& run) {
+  Stretch stretch;
+  stretch.holds = Stretch::Holds::kFrames;
+  stretch.write = run.shared ? Stretch::Write::kCopy : Stretch::Write::kInPlace;
+  stretch.first = run.pages.first;
+  stretch.end = run.pages.end();
+  stretch.frame = run.pages.frames.first;
+  return stretch;
+}
+
+PageIndex VmPages::ZerosBefore(PageIndex page) const {
+  if (paged()) return page;
+  const auto before = tree_.FindBefore(page);
+  return before ? before->pages.end() : PageIndex(0);
+}
+
+void VmPages::ForEachStretch(PageIndex begin, PageIndex end, absl::FunctionRef<void(const Stretch&)> visit) const {
+  Stretch stretch;
+  if (paged()) {
+    for (PageIndex at = begin; at < end; at = stretch.end) {
+      stretch = PagedStretchAt(at);
+      if (stretch.has_frames()) stretch.frame = stretch.FrameOf(at);
+      stretch.first = at;
+      stretch.end = std::min(end, stretch.end);
+      visit(stretch);
+    }
+    return;
+  }
+  PageIndex at = begin;
+  const auto zeros_until = [&](PageIndex until) {
+    if (at >= until) return;
+    stretch = Stretch();
+    stretch.first = at;
+    stretch.end = until;
+    visit(stretch);
+  };
+  tree_.ForEach(begin, end, [&](const PageTree::Run& run) {
+    zeros_until(run.pages.first);
+    stretch = Of(run);
+    visit(stretch);
+    at = run.pages.end();
+    return true;
+  });
+  zeros_until(end);
+}
+
+absl::StatusOr<VmPages::NewPages> VmPages::MakeSome(const Stretch& stretch, PageIndex first, PageCount wanted) {
+  const bool copy = stretch.has_frames();
+  wanted = std::min(wanted, stretch.end - first);
+  if (copy) wanted = std::min(wanted, kMostCopied);
   auto frames =
       frames_.AllocateRun(wanted, Hint(first), {first - PageIndex(0), end() - first - std::min(wanted, end() - first)});
   if (!frames.ok()) return frames.status();
-  if (old) Copy(old->pages.Cut(first, first + frames->count).frames, *frames);
+  if (copy) Copy({stretch.FrameOf(first), frames->count}, *frames);
   NewPages made;
   made.Add(frames_, {first, *frames});
   return made;
@@ -155,27 +236,18 @@ absl::StatusOr<VmPages::NewPages> VmPages::MakeSome(PageIndex first, PageCount w
 
 absl::StatusOr<VmPages::NewPages> VmPages::MakeAll(PageIndex begin, PageIndex end, bool fill) {
   // Each gap is filled from where its neighbours would continue, so that runs grow together.
-  struct Stretch {
-    PageIndex begin, end;
-    std::optional<FrameRun> old;
-  };
   std::vector<Stretch> stretches;
-  PageIndex at = begin;
-  tree_.ForEach(begin, end, [&](const PageTree::Run& run) {
-    if (fill && at < run.pages.first) stretches.push_back({at, run.pages.first, {}});
-    if (run.shared) stretches.push_back({run.pages.first, run.pages.end(), run.pages.frames});
-    at = run.pages.end();
-    return true;
+  ForEachStretch(begin, end, [&](const Stretch& stretch) {
+    if (stretch.has_frames() ? stretch.write == Stretch::Write::kCopy : fill) stretches.push_back(stretch);
   });
-  if (fill && at < end) stretches.push_back({at, end, {}});
   NewPages made;
   for (const Stretch& stretch : stretches) {
-    auto frames = frames_.Allocate(stretch.end - stretch.begin, Hint(stretch.begin),
-                                   {stretch.begin - PageIndex(0), this->end() - std::min(stretch.end, this->end())});
+    auto frames = frames_.Allocate(stretch.end - stretch.first, Hint(stretch.first),
+                                   {stretch.first - PageIndex(0), this->end() - std::min(stretch.end, this->end())});
     if (!frames.ok()) return frames.status();
-    PageIndex page = stretch.begin;
+    PageIndex page = stretch.first;
     for (const FrameRun run : *frames) {
-      if (stretch.old) Copy({stretch.old->first + (page - stretch.begin), run.count}, run);
+      if (stretch.has_frames()) Copy({stretch.FrameOf(page), run.count}, run);
       made.Add(frames_, {page, run});
       page = page + run.count;
     }
@@ -184,32 +256,42 @@ absl::StatusOr<VmPages::NewPages> VmPages::MakeAll(PageIndex begin, PageIndex en
 }
 
 void VmPages::Install(NewPages pages, const VmMapping* except, FreedFrames& freed) {
+  const bool overlays = parent() != nullptr;
   pages.ForEach([&](const PageRun& run) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (tree_.CountIn(run.first, run.end()) == PageCount()) {
+    const bool has_pages = tree_.CountIn(run.first, run.end()) != PageCount();
+    if (!has_pages && !overlays) {
       TakeOutZeros(run.first, run.end(), except);
     } else {
       TakeOut(run.first, run.end(), except);
-      // Nobody else may have it any more.
-      tree_.Remove(run.first, run.end(), [&](FrameRun old) { Release(old, freed); });
     }
+    // Nobody else may have it any more.
+    if (has_pages) tree_.Remove(run.first, run.end(), [&](FrameRun old) { Release(old, freed); });
     tree_.Insert(run);
+    if (paged()) MarkFrames(run.first, run.end());
   });
   pages.Forget();
 }
 
 void VmPages::Decommit(PageIndex begin, PageIndex end, FreedFrames& freed) {
-  const auto first = tree_.FindFrom(begin);
-  if (!first || first->pages.first >= end) return;
-  TakeOut(std::max(begin, first->pages.first), std::min(end, tree_.FindBefore(end)->pages.end()), nullptr);
+  if (paged()) {
+    TakeOut(begin, end, nullptr);
+    paging_->states.Set(PageRange::FromTo(begin, end), std::nullopt);
+  } else {
+    const auto first = tree_.FindFrom(begin);
+    if (!first || first->pages.first >= end) return;
+    TakeOut(std::max(begin, first->pages.first), std::min(end, tree_.FindBefore(end)->pages.end()), nullptr);
+  }
   tree_.Remove(begin, end, [&](FrameRun run) { Release(run, freed); });
 }
 
 void VmPages::SetEnd(PageIndex new_end, FreedFrames& freed) {
   const PageIndex old_end = end();
   end_.store(new_end.value(), std::memory_order_release);
-  if (new_end >= old_end) return;
-  TakeOut(new_end, old_end, nullptr);
-  tree_.Remove(new_end, old_end, [&](FrameRun run) { Release(run, freed); });
+  if (new_end < old_end) {
+    TakeOut(new_end, old_end, nullptr);
+    tree_.Remove(new_end, old_end, [&](FrameRun run) { Release(run, freed); });
+  }
+  if (paged()) SetPagedEnd(old_end, new_end);
 }
 
 absl::Status VmPages::Zero(ByteSize offset, ByteSize length, FreedFrames& freed) {
@@ -217,7 +299,7 @@ absl::Status VmPages::Zero(ByteSize offset, ByteSize length, FreedFrames& freed)
   const ByteSize end = offset + length;
   const PageIndex begin_page = PageIndex::Of(offset), end_page = EndOf(end);
   // What can't be taken away is overwritten, and so are the pages of which only a part goes.
-  const bool in_place = kind_ != Kind::kAnonymous || IsHeldForDevice(begin_page, end_page);
+  const bool in_place = kind_ == Kind::kContiguous || kind_ == Kind::kPhysical || IsHeldForDevice(begin_page, end_page);
   PageIndex first_whole = begin_page, end_whole = end_page;
   if (in_place) {
     first_whole = end_whole;
@@ -227,9 +309,9 @@ absl::Status VmPages::Zero(ByteSize offset, ByteSize length, FreedFrames& freed)
   }
   NewPages copies[2];
   const auto copy_if_shared = [&](PageIndex page, NewPages& copy) ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
-    const auto run = tree_.Find(page);
-    if (!run || !run->shared) return absl::OkStatus();
-    auto made = MakeSome(page, PageCount(1));
+    const Stretch stretch = StretchAt(page);
+    if (!stretch.has_frames() || stretch.write != Stretch::Write::kCopy) return absl::OkStatus();
+    auto made = MakeSome(stretch, page, PageCount(1));
     if (!made.ok()) return made.status();
     copy = *std::move(made);
     return absl::OkStatus();
@@ -243,11 +325,18 @@ absl::Status VmPages::Zero(ByteSize offset, ByteSize length, FreedFrames& freed)
       if (absl::Status status = copy_if_shared(end_whole, copies[1]); !status.ok()) return status;
     }
   } else {
-    auto made = MakeAll(begin_page, end_page, /*fill=*/false);
+    auto made = MakeAll(begin_page, end_page, /*fill=*/paged());
     if (!made.ok()) return made.status();
     copies[0] = *std::move(made);
   }
   for (NewPages& copy : copies) Install(std::move(copy), nullptr, freed);
+  if (paged()) {
+    // An edge that is its parent's zeros is its own from now on.
+    for (const PageIndex page : {begin_page, end_page - PageCount(1)}) {
+      if (StretchAt(page).holds == Stretch::Holds::kZeros) MarkZeros(page, page + PageCount(1));
+    }
+    NoteWritePaged(begin_page, end_page);
+  }
   const auto clear = [&](ByteSize from, ByteSize to) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     tree_.ForEach(PageIndex::Of(from), EndOf(to), [&](const PageTree::Run& run) {
       const ByteSize begin = std::max(from, run.pages.first.offset());
@@ -264,41 +353,45 @@ absl::Status VmPages::Zero(ByteSize offset, ByteSize length, FreedFrames& freed)
   clear(offset, first_whole.offset());
   clear(end_whole.offset(), end);
   Decommit(first_whole, end_whole, freed);
+  if (paged()) MarkZeros(first_whole, end_whole);
   return absl::OkStatus();
 }
 
-absl::StatusOr<VmPages::Piece> VmPages::PieceAt(ByteSize offset, ByteSize length, Access access, FreedFrames& freed) {
+absl::StatusOr<VmPages::Piece> VmPages::PieceAt(ByteSize offset, ByteSize length, Access access, FreedFrames& freed,
+                                                PageWait* wait) {
   if (discarded_) return CheckContent();
   const PageIndex page = PageIndex::Of(offset);
   const PageIndex end = EndOf(offset + length);
-  const auto run = tree_.FindFrom(page);
-  const bool committed = run && run->pages.first <= page;
+  if (paged()) {
+    if (absl::Status s = BringPaged(page, page + PageCount(1), end, access, wait); !s.ok()) return s;
+  }
+  const Stretch stretch = StretchAt(page);
+  const bool frames = stretch.has_frames();
   Piece piece;
-  if (!committed && access != Access::kWrite) {
-    piece.size = std::min(length, (run ? std::min(run->pages.first, end) : end).offset() - offset);
+  if (!frames && access != Access::kWrite) {
+    piece.size = std::min(length, std::min(stretch.end, end).offset() - offset);
     return piece;
   }
-  PageRun pages;
-  if (committed && (access != Access::kWrite || !run->shared)) {
-    pages = run->pages;
+  if (frames && (access != Access::kWrite || stretch.write != Stretch::Write::kCopy)) {
+    piece.frames = {stretch.FrameOf(page), std::min(stretch.end, end) - page};
   } else {
-    const PageIndex stretch_end = committed ? run->pages.end() : run ? run->pages.first : end;
-    auto made = MakeSome(page, std::min(stretch_end, end) - page);
+    auto made = MakeSome(stretch, page, end - page);
     if (!made.ok()) return made.status();
-    pages = made->first();
+    piece.frames = made->first().frames;
     Install(*std::move(made), nullptr, freed);
   }
-  piece.frames = pages.Cut(page, end).frames;
+  if (access == Access::kWrite) NoteWrite(page, page + piece.frames.count);
   piece.in_frame = offset - page.offset();
   piece.size = std::min(length, piece.frames.count.bytes() - piece.in_frame);
   return piece;
 }
 
-absl::StatusOr<PinnedBytes> VmPages::Pin(ByteSize offset, ByteSize length, Access access, FreedFrames& freed) {
+absl::StatusOr<PinnedBytes> VmPages::Pin(ByteSize offset, ByteSize length, Access access, FreedFrames& freed,
+                                         PageWait* wait) {
   if (access == Access::kWrite) {
     length = std::min(length, (PageIndex::Of(offset) + kMostWritten).offset() - offset);
   }
-  const auto piece = PieceAt(offset, length, access, freed);
+  const auto piece = PieceAt(offset, length, access, freed, wait);
   if (!piece.ok()) return piece.status();
   PinnedBytes pinned;
   pinned.size = piece->size;
@@ -328,6 +421,11 @@ bool VmPages::IsHeldForDevice(PageIndex begin, PageIndex end) const {
                      [&](const auto& hold) { return Overlap(hold, begin, end); });
 }
 
+bool VmPages::IsInUse(PageIndex begin, PageIndex end) const {
+  return IsHeldForDevice(begin, end) ||
+         std::any_of(writes_.begin(), writes_.end(), [&](const auto& write) { return Overlap(write, begin, end); });
+}
+
 absl::StatusOr<std::shared_ptr<VmPages>> VmPages::Snapshot(PageIndex begin, PageCount size, PageIndex limit) {
   const PageIndex end = std::max(std::min(begin + size, limit), begin);
   // The kernel may be writing to pages right now, and goes on doing so when this has returned. Those are copied at
@@ -347,7 +445,7 @@ absl::StatusOr<std::shared_ptr<VmPages>> VmPages::Snapshot(PageIndex begin, Page
       copies.Add(frames_, {page, *frame});
     }
   }
-  std::shared_ptr<VmPages> snapshot(new VmPages(frames_, size, family_, tree_.Snapshot(begin, end)));
+  std::shared_ptr<VmPages> snapshot(new VmPages(frames_, size, family_, tree_.Snapshot(begin, end), nullptr));
   snapshot->mutex().AssertHeld();
   copies.ForEach([&](const PageRun& copy) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const PageRun there{copy.first - (begin - PageIndex(0)), copy.frames};
@@ -355,16 +453,24 @@ absl::StatusOr<std::shared_ptr<VmPages>> VmPages::Snapshot(PageIndex begin, Page
     snapshot->tree_.Insert(there);
   });
   copies.Forget();
-  // A write must find the page shared.
+  WriteProtect(begin, end);  // a write must find the page shared
+  return snapshot;
+}
+
+void VmPages::WriteProtect(PageIndex begin, PageIndex end) {
   mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
     if (!mapping.may_show_frames || !mapping.protection.write()) return;
     const PageTableEdit edit = PageTableEdit::Protect(mapping.RangeOf(begin, end), mapping.protection.WithoutWrite());
     mapping.table.Commit({&edit, 1});
   });
-  return snapshot;
 }
 
 void VmPages::TakeOut(PageIndex begin, PageIndex end, const VmMapping* except) {
+  TakeOutOfMappings(begin, end, except);
+  if (HasOverlays()) TakeOutOfOverlays(begin, end);
+}
+
+void VmPages::TakeOutOfMappings(PageIndex begin, PageIndex end, const VmMapping* except) {
   mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
     if (!mapping.may_show_frames || &mapping == except) return;
     const PageTableEdit edit = PageTableEdit::Unmap(mapping.RangeOf(begin, end));
@@ -373,6 +479,7 @@ void VmPages::TakeOut(PageIndex begin, PageIndex end, const VmMapping* except) {
 }
 
 void VmPages::TakeOutZeros(PageIndex begin, PageIndex end, const VmMapping* except) {
+  if (HasOverlays()) TakeOutOfOverlays(begin, end);
   if (zero_mappings_ == 0) return;
   mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
     if (!mapping.may_show_zeros || &mapping == except) return;
@@ -399,7 +506,10 @@ void VmPages::NoteZeros(VmMapping& mapping) {
   ++zero_mappings_;
 }
 
-void VmPages::RemoveView(VmObject* view) { views_.erase(std::find(views_.begin(), views_.end(), view)); }
+void VmPages::RemoveView(VmObject* view) {
+  views_.erase(std::find(views_.begin(), views_.end(), view));
+  CollapseIfUnused();
+}
 
 absl::Status VmPages::Verify() const {
   std::vector<const PageTree*> trees;
@@ -422,6 +532,7 @@ absl::Status VmPages::Verify() const {
     if (mapping.may_show_zeros) ++zeros;
   });
   if (zeros != zero_mappings_) return absl::InternalError("count of mappings that show zeros is wrong");
+  if (status.ok() && paged()) status = VerifyPaging();
   return status;
 }
 

@@ -30,7 +30,7 @@ zx_status_t Prepare(const void* address, size_t size, mm::Access access) {
   for (mm::VirtAddr at = range.base; at < range.end();) {
     auto shown = table.Query(at);
     if (!IsReady(shown, access)) {
-      if (const absl::Status s = process.kernel().AnswerFault(process, at, access); !s.ok()) return ToZxStatus(s);
+      if (const zx_status_t s = Attachment::AnswerFault(process, at, access); s != ZX_OK) return s;
       shown = table.Query(at);
       if (!IsReady(shown, access)) continue;  // another thread took it away
     }

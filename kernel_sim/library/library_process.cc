@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<platform::GuestThread>> LibraryProcess::MakeGuest
 }
 
 bool LibraryProcess::OnHostFault(mm::VirtAddr address, mm::Access access) {
-  return kernel().AnswerFault(*this, address, access).ok();
+  return Attachment::AnswerFault(*this, address, access) == ZX_OK;
 }
 
 void LibraryProcess::OnExit(int64_t return_code) {

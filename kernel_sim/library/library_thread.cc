@@ -197,6 +197,20 @@ void Attachment::End() {
   pthread_exit(nullptr);
 }
 
+zx_status_t Attachment::AnswerFault(LibraryProcess& process, mm::VirtAddr address, mm::Access access) {
+  Kernel& kernel = process.kernel();
+  Attachment* const here = t_current;
+  if (here == nullptr || &here->process_->kernel() != &kernel) return kernel.AnswerFault(process, address, access);
+  zx_status_t status = ZX_OK;
+  {
+    const ThreadDispatcher::AsCurrent current(*here->thread_);
+    status = kernel.AnswerFault(process, address, access);
+  }
+  const bool can_end = here->saved_stack_ != nullptr || here->process_->ending() == LibraryProcess::Ending::kHost;
+  if (status == ZX_ERR_CANCELED && can_end) here->End();
+  return status;
+}
+
 Attachment* Attachment::CurrentOrNull() { return t_current; }
 
 Attachment& Attachment::Current() {

@@ -63,6 +63,10 @@ class Attachment {
   // Carries a system call out; doesn't return where it ends the thread or its process.
   uint64_t Call(uint64_t number, const std::array<uint64_t, 8>& words);
 
+  // Answers a page fault of the calling thread, as Kernel::AnswerFault does. A thread that is killed while it waits for
+  // a pager ends there, if there is a way to end it: not a thread of a test that zx_thread_start didn't make.
+  static zx_status_t AnswerFault(LibraryProcess& process, mm::VirtAddr address, mm::Access access);
+
   // That of the calling thread. A thread that has none becomes one of the program's own process, until it ends.
   static Attachment& Current();
   // The same; null where it has none.

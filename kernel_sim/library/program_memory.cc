@@ -36,6 +36,13 @@ zx_status_t ProgramMemory::CopyIn(void* to, uint64_t from, size_t size) {
       [&](uint64_t a, size_t at, size_t n) { return Copied(n == 0 || platform::SafeCopy(out + at, Pointer(a), n)); });
 }
 
+zx_status_t ProgramMemory::CopyInNow(void* to, uint64_t from, size_t size) {
+  auto* const out = static_cast<std::byte*>(to);
+  return ForEachPart(
+      from, size, [&](uint64_t a, size_t at, size_t n) { return mapped_.CopyInNow(out + at, a, n); },
+      [&](uint64_t a, size_t at, size_t n) { return Copied(n == 0 || platform::SafeCopy(out + at, Pointer(a), n)); });
+}
+
 zx_status_t ProgramMemory::CopyOut(uint64_t to, const void* from, size_t size) {
   const auto* const in = static_cast<const std::byte*>(from);
   return ForEachPart(

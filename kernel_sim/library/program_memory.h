@@ -17,6 +17,7 @@ class ProgramMemory final : public UserMemory {
   explicit ProgramMemory(std::shared_ptr<mm::AddressSpace> aspace)
       : simulated_(aspace->range()), mapped_(std::move(aspace)) {}
   zx_status_t CopyIn(void* to, uint64_t from, size_t size) override;
+  zx_status_t CopyInNow(void* to, uint64_t from, size_t size) override;
   zx_status_t CopyOut(uint64_t to, const void* from, size_t size) override;
   zx_status_t FillZero(uint64_t to, size_t size) override;
 

@@ -56,7 +56,11 @@ struct Kernel::Impl {
     if (kernel->machine().native()) return native();
     LibraryProcess& process_now = current();
     auto& table = static_cast<mm::SoftwarePageTable&>(process_now.space()->table());
-    return access(table, [&](mm::VirtAddr a, mm::Access kind) { return kernel->AnswerFault(process_now, a, kind); })
+    return access(table,
+                  [&](mm::VirtAddr a, mm::Access kind) {
+                    return Attachment::AnswerFault(process_now, a, kind) == ZX_OK ? absl::OkStatus()
+                                                                                  : absl::UnknownError("");
+                  })
         .ok();
   }
 };

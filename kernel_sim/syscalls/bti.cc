@@ -89,7 +89,8 @@ zx_status_t bti_pin(const Caller& caller, zx_handle_t handle, uint32_t options, 
   if (contiguous && !DmaPin::IsContiguous(*vmo->vmo())) return ZX_ERR_INVALID_ARGS;
 
   DmaPin pin;
-  if (const zx_status_t s = DmaPin::Create(vmo->vmo(), at, length, &pin); s != ZX_OK) return s;
+  const mm::Access access = (options & ZX_BTI_PERM_WRITE) != 0 ? mm::Access::kWrite : mm::Access::kRead;
+  if (const zx_status_t s = DmaPin::Create(vmo->vmo(), at, length, access, &pin); s != ZX_OK) return s;
   if (WriteAddresses(caller, pin, contiguous, addresses) != ZX_OK) return ZX_ERR_INVALID_ARGS;
   const auto pmt = std::make_shared<PmtDispatcher>(caller.kernel.koids(), std::move(bti), std::move(pin));
   // A handle that can't be given isn't one that was closed without unpinning.

@@ -54,6 +54,21 @@ bool MayFailWith(uint64_t data) {
   }
 }
 
+// Whether `data` is an argument that an operation of zx_pager_op_range takes; of one that there isn't, any is.
+bool MayComeWith(uint32_t op, uint64_t data) {
+  switch (op) {
+    case ZX_PAGER_OP_FAIL:
+      return MayFailWith(data);
+    case ZX_PAGER_OP_WRITEBACK_BEGIN:
+      return data == 0 || data == ZX_VMO_DIRTY_RANGE_IS_ZERO;
+    case ZX_PAGER_OP_DIRTY:
+    case ZX_PAGER_OP_WRITEBACK_END:
+      return data == 0;
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 namespace sys {
@@ -70,13 +85,9 @@ zx_status_t pager_create_vmo(const Caller& caller, zx_handle_t pager_handle, uin
   if (const zx_status_t s = caller.handles().Get(pager_handle, 0, &pager); s != ZX_OK) return s;
   std::shared_ptr<PortDispatcher> port;
   if (const zx_status_t s = caller.handles().Get(port_handle, ZX_RIGHT_WRITE, &port); s != ZX_OK) return s;
-  PagerMemory* const memory = caller.kernel.pager_memory();
-  if (memory == nullptr) return ZX_ERR_NOT_SUPPORTED;
   const auto source = std::make_shared<PagerSource>(std::move(port), key);
-  PagerMemory::Options vmo_options;
-  vmo_options.resizable = (options & ZX_VMO_RESIZABLE) != 0;
-  vmo_options.trap_dirty = (options & ZX_VMO_TRAP_DIRTY) != 0;
-  auto made = memory->Create(caller.kernel.frames(), mm::ByteSize(size), vmo_options, source);
+  auto made = mm::VmObject::CreatePaged(caller.kernel.frames(), mm::ByteSize(size), (options & ZX_VMO_RESIZABLE) != 0,
+                                        source, (options & ZX_VMO_TRAP_DIRTY) != 0);
   if (!made.ok()) return ToZxStatus(made.status());
   auto vmo = std::make_shared<VmoDispatcher>(caller.kernel.koids(), *std::move(made), size);
   pager->Add(vmo->koid(), source);
@@ -90,7 +101,7 @@ zx_status_t pager_detach_vmo(const Caller& caller, zx_handle_t pager_handle, zx_
   if (const zx_status_t s = p.Get(caller, pager_handle, vmo_handle); s != ZX_OK) return s;
   if (const zx_status_t s = p.FindSource(); s != ZX_OK) return s;
   p.source->Detach();
-  caller.kernel.pager_memory()->Detach(p.object());
+  p.object().EvictClean();
   return ZX_OK;
 }
 
@@ -108,8 +119,7 @@ zx_status_t pager_supply_pages(const Caller& caller, zx_handle_t pager_handle, z
   const uint64_t aux_end = aux->vmo()->size().value();
   if (aux_offset > aux_end || length > aux_end - aux_offset) return ZX_ERR_OUT_OF_RANGE;
   if (aux->vmo() == p.vmo->vmo()) return ZX_ERR_BAD_STATE;
-  return ToZxStatus(caller.kernel.pager_memory()->Supply(p.object(), range, *aux->vmo(),
-                                                         mm::PageIndex::Of(mm::ByteSize(aux_offset))));
+  return ToZxStatus(p.object().Supply(range, *aux->vmo(), mm::PageIndex::Of(mm::ByteSize(aux_offset))));
 }
 
 zx_status_t pager_op_range(const Caller& caller, zx_handle_t pager_handle, uint32_t op, zx_handle_t vmo_handle,
@@ -117,21 +127,19 @@ zx_status_t pager_op_range(const Caller& caller, zx_handle_t pager_handle, uint3
   PagerAndVmo p;
   if (const zx_status_t s = p.Get(caller, pager_handle, vmo_handle); s != ZX_OK) return s;
   if (const zx_status_t s = p.FindSource(); s != ZX_OK) return s;
-  if (op == ZX_PAGER_OP_FAIL ? !MayFailWith(data) : op <= ZX_PAGER_OP_WRITEBACK_END && data != 0)
-    return ZX_ERR_INVALID_ARGS;
+  if (!MayComeWith(op, data)) return ZX_ERR_INVALID_ARGS;
   mm::PageRange range;
   if (const zx_status_t s = p.RangeFrom(offset, length, &range); s != ZX_OK) return s;
-  PagerMemory& memory = *caller.kernel.pager_memory();
   switch (op) {
     case ZX_PAGER_OP_FAIL:
       p.source->Fail(range, static_cast<zx_status_t>(data));
       return ZX_OK;
     case ZX_PAGER_OP_DIRTY:
-      return ToZxStatus(memory.MarkDirty(p.object(), range));
+      return ToZxStatus(p.object().MarkDirty(range));
     case ZX_PAGER_OP_WRITEBACK_BEGIN:
-      return ToZxStatus(memory.BeginWriteback(p.object(), range));
+      return ToZxStatus(p.object().BeginWriteback(range, data == ZX_VMO_DIRTY_RANGE_IS_ZERO));
     case ZX_PAGER_OP_WRITEBACK_END:
-      return ToZxStatus(memory.EndWriteback(p.object(), range));
+      return ToZxStatus(p.object().EndWriteback(range));
     default:
       return ZX_ERR_NOT_SUPPORTED;
   }
@@ -147,9 +155,10 @@ zx_status_t pager_query_dirty_ranges(const Caller& caller, zx_handle_t pager_han
   if (offset > end || length > end - offset) return ZX_ERR_OUT_OF_RANGE;
   const mm::PageIndex first = mm::PageIndex::Of(mm::ByteSize(offset));
   const mm::PageIndex last = mm::PageIndex::Of(*mm::ByteSize(offset + length).RoundUpToPage());
+  const auto dirty = p.object().DirtyRanges(mm::PageRange::FromTo(first, last));
+  if (!dirty.ok()) return ToZxStatus(dirty.status());
   std::vector<zx_vmo_dirty_range_t> ranges;
-  for (const PagerMemory::DirtyRange& r :
-       caller.kernel.pager_memory()->DirtyRanges(p.object(), mm::PageRange::FromTo(first, last))) {
+  for (const mm::VmPages::DirtyRange& r : *dirty) {
     ranges.push_back(
         {r.pages.first.offset().value(), r.pages.count.bytes().value(), r.zero ? ZX_VMO_DIRTY_RANGE_IS_ZERO : 0});
   }
@@ -172,7 +181,7 @@ zx_status_t pager_query_vmo_stats(const Caller& caller, zx_handle_t pager_handle
   // What is reset can't be told again: a bad buffer is found out first.
   if (to.Write(caller.memory, stats) != ZX_OK) return ZX_ERR_INVALID_ARGS;
   const bool reset = (options & ZX_PAGER_RESET_VMO_STATS) != 0;
-  stats.modified = caller.kernel.pager_memory()->Modified(p.object(), reset) ? ZX_PAGER_VMO_STATS_MODIFIED : 0;
+  stats.modified = p.object().Modified(reset) ? ZX_PAGER_VMO_STATS_MODIFIED : 0;
   return to.Write(caller.memory, stats);
 }
 

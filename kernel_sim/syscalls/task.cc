@@ -76,16 +76,17 @@ zx_status_t process_read_memory(const Caller& caller, zx_handle_t handle, zx_vad
     return s;
   }
   std::vector<std::byte> piece(std::min(size, kCopyPiece));
+  zx_status_t why = ZX_OK;
   size_t done = 0;
   while (done < size) {
     const size_t wanted = std::min(size - done, piece.size());
-    const size_t got = process->memory().Peek(piece.data(), address + done, wanted);
+    const size_t got = process->memory().Peek(piece.data(), address + done, wanted, &why);
     if (got != 0 && caller.memory.CopyOut(buffer.address() + done, piece.data(), got) != ZX_OK)
       return ZX_ERR_INVALID_ARGS;
     done += got;
     if (got < wanted) break;
   }
-  if (done == 0) return ZX_ERR_NO_MEMORY;
+  if (done == 0) return why;
   return actual.Write(caller.memory, done);
 }
 

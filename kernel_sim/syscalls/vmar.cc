@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 #include "kernel_sim/syscalls/caller.h"
 
@@ -247,7 +248,7 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
       break;
     case ZX_VMAR_OP_DONT_NEED:
     case ZX_VMAR_OP_ALWAYS_NEED:
-      break;  // advice for pagers: nothing is done for other memory than to see that it is mapped
+      break;  // advice: nothing is done but to see that it is mapped, and to bring in what is a pager's
     default:
       return ZX_ERR_INVALID_ARGS;
   }
@@ -259,8 +260,14 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
   if (op == ZX_VMAR_OP_DECOMMIT && !mm::ByteSize(size).IsPageAligned()) return ZX_ERR_INVALID_ARGS;
   const mm::VirtRange range{mm::VirtAddr(address), *rounded};
   if (!range.IsValid() || !vmar->region().range().Contains(range)) return ZX_ERR_OUT_OF_RANGE;
-  if (!range_op.has_value()) return IsMapped(*vmar->space()->aspace(), range) ? ZX_OK : ZX_ERR_BAD_STATE;
-  return ToZxStatus(vmar->region().OpRange(*range_op, range));
+  const auto carry_out = [&](mm::VmAddressRegion::RangeOp what) {
+    return WithPages([&](mm::PageWait& wait) { return vmar->region().OpRange(what, range, &wait); });
+  };
+  if (range_op.has_value()) return carry_out(*range_op);
+  if (!IsMapped(*vmar->space()->aspace(), range)) return ZX_ERR_BAD_STATE;
+  // As far as that can be done.
+  if (op == ZX_VMAR_OP_ALWAYS_NEED) carry_out(mm::VmAddressRegion::RangeOp::kPrefetch);
+  return ZX_OK;
 }
 
 }  // namespace sys

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernel_sim/bti.h"
+#include "kernel_sim/pager_source.h"
 #include "kernel_sim/resource.h"
 #include "kernel_sim/status.h"
 #include "kernel_sim/syscalls/caller.h"
@@ -151,11 +152,13 @@ zx_status_t vmo_op_range(const Caller& caller, zx_handle_t handle, uint32_t op, 
   const bool can_read = (rights & ZX_RIGHT_READ) != 0;
   switch (op) {
     case ZX_VMO_OP_COMMIT:
-      return can_write ? ToZxStatus(vmo->vmo()->Commit(at, length)) : ZX_ERR_ACCESS_DENIED;
+      if (!can_write) return ZX_ERR_ACCESS_DENIED;
+      return WithPages([&](mm::PageWait& wait) { return vmo->vmo()->Commit(at, length, &wait); });
     case ZX_VMO_OP_DECOMMIT:
       return can_write ? ToZxStatus(vmo->vmo()->Decommit(at, length)) : ZX_ERR_ACCESS_DENIED;
     case ZX_VMO_OP_ZERO:
-      return can_write ? ToZxStatus(vmo->vmo()->Zero(at, length)) : ZX_ERR_ACCESS_DENIED;
+      if (!can_write) return ZX_ERR_ACCESS_DENIED;
+      return WithPages([&](mm::PageWait& wait) { return vmo->vmo()->Zero(at, length, &wait); });
     case ZX_VMO_OP_LOCK:
     case ZX_VMO_OP_TRY_LOCK:
     case ZX_VMO_OP_UNLOCK:
@@ -171,9 +174,10 @@ zx_status_t vmo_op_range(const Caller& caller, zx_handle_t handle, uint32_t op, 
       const uint64_t end = vmo->vmo()->size().value();
       return offset > end || size > end - offset ? ZX_ERR_OUT_OF_RANGE : ZX_OK;
     }
-    case ZX_VMO_OP_DONT_NEED:
-    case ZX_VMO_OP_ALWAYS_NEED: {
-      // Advice about what a pager may evict; nothing evicts anonymous memory.
+    case ZX_VMO_OP_ALWAYS_NEED:
+      return WithPages([&](mm::PageWait& wait) { return vmo->vmo()->Prefetch(at, length, &wait); });
+    case ZX_VMO_OP_DONT_NEED: {
+      // Advice about what may be evicted; nothing is, before memory runs out.
       const uint64_t end = vmo->vmo()->size().value();
       return offset > end || size > end - offset ? ZX_ERR_OUT_OF_RANGE : ZX_OK;
     }

@@ -244,7 +244,8 @@ TEST_CASE_METHOD(SourceTest, "an operation that lacks pages is carried out anew 
       source->Resolve(Need::kRead, Pages(page, 1));
     }
   });
-  CHECK(WithPages(*program.thread, read) == last);
+  const ThreadDispatcher::AsCurrent current(*program.thread);
+  CHECK(WithPages(read) == last);
   CHECK(attempts == (last == ZX_OK ? 4 : 3));
   answers.join();
 }

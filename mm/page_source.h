@@ -1,5 +1,4 @@
-// Where the pages of a pager-backed VMO come from: what mm asks of a pager. Depends on mm's units only, so that
-// mm's VMOs can hold one, and tests of mm can be one.
+// Where the pages of a pager-backed VMO come from: what mm asks of a pager.
 //
 // How the two sides work together:
 //
@@ -15,8 +14,8 @@
 //
 // Locking: the source's lock is taken after a VMO's, and is a leaf but for the port's and a thread's wait lock. A
 // source never calls into mm.
-#ifndef ZIRCONIA_KERNEL_SIM_PAGE_SOURCE_H_
-#define ZIRCONIA_KERNEL_SIM_PAGE_SOURCE_H_
+#ifndef ZIRCONIA_MM_PAGE_SOURCE_H_
+#define ZIRCONIA_MM_PAGE_SOURCE_H_
 
 #include <cstdint>
 #include <memory>
@@ -58,7 +57,7 @@ class PageSource {
 
   virtual ~PageSource() = default;
 
-  // Asks for a range that isn't empty; all of it may be missing, or only some. Doesn't wait. Pages that were asked for
+  // Asks for a range that isn't empty, all of which is missing. Doesn't wait. Pages that were asked for
   // already and are in flight aren't asked for twice. FAILED_PRECONDITION: the pager is gone or was detached; nobody
   // will ever supply them.
   virtual absl::StatusOr<std::shared_ptr<PageRequest>> Request(Need need, PageRange range) = 0;
@@ -72,4 +71,4 @@ class PageSource {
 
 }  // namespace zirconia::mm
 
-#endif  // ZIRCONIA_KERNEL_SIM_PAGE_SOURCE_H_
+#endif  // ZIRCONIA_MM_PAGE_SOURCE_H_
