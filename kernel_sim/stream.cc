@@ -57,6 +57,7 @@ zx_status_t StreamDispatcher::Reserve(bool append, uint64_t offset, size_t size,
   uint64_t end = offset + size;
   if (end < offset || offset >= mm::VmObject::kMaxSize.value()) return ZX_ERR_FILE_BIG;
   end = std::min(end, mm::VmObject::kMaxSize.value());
+  if (offset >= vmo.size().value() && !vmo.resizable()) return ZX_ERR_NO_SPACE;
   // What was beyond the end of the content isn't part of it when it comes to be.
   if (const uint64_t until = std::min(offset, vmo.size().value()); until > content) {
     if (const absl::Status s = vmo.Zero(mm::ByteSize(content), mm::ByteSize(until - content), wait); !s.ok()) {

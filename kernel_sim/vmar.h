@@ -23,7 +23,7 @@ class GuestSpace {
 
   // Shows a part of one mapping, or of alike neighbours, in the page table, as far as that costs no memory: committed
   // pages and zeros. In a space that isn't resident, does nothing: touches do it. Stops at the first address that can't
-  // be read.
+  // be read; where a pager has to bring it, only the zeros beyond are left out.
   void Show(mm::VirtRange range) const {
     if (resident_) ShowResident(range);
   }

@@ -83,9 +83,10 @@ absl::Status VmPages::VerifyPaging() const {
   if (is_root != (paging_->parent == nullptr)) return absl::InternalError("neither a pager's pages nor an overlay");
   if (absl::Status status = paging_->states.Verify(); !status.ok()) return status;
   absl::Status status;
+  const PageTree& tree = tree_;
   paging_->states.ForEach({PageIndex(0), PageCount(~uint64_t{0})}, [&](PageRange part, std::optional<PageState> state) {
     if (!state) return;
-    const PageCount frames = tree_.CountIn(part.first, part.end());
+    const PageCount frames = tree.CountIn(part.first, part.end());
     const char* wrong = part.end() > end()                                    ? "is beyond the end"
                         : frames != (state->zero ? PageCount() : part.count)  ? "is zeros and has frames, or neither"
                         : !is_root && *state != PageState{true, Dirt::kClean} ? "is no pager's, and dirty"

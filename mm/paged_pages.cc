@@ -84,8 +84,11 @@ absl::Status VmPages::BringPaged(PageIndex begin, PageIndex end, PageIndex wante
   if (!need) return absl::OkStatus();
   if (wait == nullptr) return absl::UnavailableError("pages are missing");
   const VmPages* root = this;
-  for (; root->paging_->parent != nullptr; root = root->paging_->parent.get()) root->mutex().AssertHeld();
-  root->mutex().AssertHeld();
+  while (true) {
+    root->mutex().AssertHeld();
+    if (root->paging_->parent == nullptr) break;
+    root = root->paging_->parent.get();
+  }
   auto request = root->paging_->source->Request(*need, range);
   if (!request.ok()) return request.status();
   wait->request = *std::move(request);

@@ -88,12 +88,14 @@ void Program::WhileWaiting() {
   if (depth_ + 1 == kDepths || input_.empty() || !wrong_.empty()) return;
   const testing::Kernel::Away away(kernel_);
   const testing::Kernel::Use another(kernel_);
+  Touched();  // there is a handle to that thread, as long as it lives
   ++depth_;
   if (options_.trace) std::fprintf(stderr, "\n-- another thread, while this one waits\n");
   ++calls_;
   for (size_t i = 1 + input_.Below(4); i > 0 && !input_.empty() && wrong_.empty(); --i) Step();
   if (options_.trace) std::fprintf(stderr, "-- and back:");
   --depth_;
+  Touched();
 }
 
 // ---- Handles
