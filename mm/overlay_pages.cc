@@ -83,19 +83,20 @@ absl::Status VmPages::VerifyPaging() const {
   if (is_root != (paging_->parent == nullptr)) return absl::InternalError("neither a pager's pages nor an overlay");
   if (absl::Status status = paging_->states.Verify(); !status.ok()) return status;
   absl::Status status;
-  const PageTree& tree = tree_;
-  paging_->states.ForEach({PageIndex(0), PageCount(~uint64_t{0})}, [&](PageRange part, std::optional<PageState> state) {
-    if (!state) return;
-    const PageCount frames = tree.CountIn(part.first, part.end());
-    const char* wrong = part.end() > end()                                    ? "is beyond the end"
-                        : frames != (state->zero ? PageCount() : part.count)  ? "is zeros and has frames, or neither"
-                        : !is_root && *state != PageState{true, Dirt::kClean} ? "is no pager's, and dirty"
-                        : *state == PageState{false, Dirt::kClean}            ? "is clean, and listed"
-                                                                              : nullptr;
-    if (wrong != nullptr) {
-      status = absl::InternalError(absl::StrFormat("page %d with a state %s", part.first.value(), wrong));
-    }
-  });
+  paging_->states.ForEach(
+      {PageIndex(0), PageCount(~uint64_t{0})},
+      [&](PageRange part, std::optional<PageState> state) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        if (!state) return;
+        const PageCount frames = tree_.CountIn(part.first, part.end());
+        const char* wrong = part.end() > end()                                   ? "is beyond the end"
+                            : frames != (state->zero ? PageCount() : part.count) ? "is zeros and has frames, or neither"
+                            : !is_root && *state != PageState{true, Dirt::kClean} ? "is no pager's, and dirty"
+                            : *state == PageState{false, Dirt::kClean}            ? "is clean, and listed"
+                                                                                  : nullptr;
+        if (wrong != nullptr) {
+          status = absl::InternalError(absl::StrFormat("page %d with a state %s", part.first.value(), wrong));
+        }
+      });
   for (const VmPages* overlay : paging_->overlays) {
     overlay->mutex().AssertHeld();
     if (overlay->paging_->parent.get() != this) return absl::InternalError("an overlay has another parent");
