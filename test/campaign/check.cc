@@ -28,9 +28,10 @@ std::string NameOf(const Machine::Space& real, size_t space, uint64_t page, cons
 absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t page, bool may_withhold) {
   Machine::Space& real = machine.space(n);
   const ModelMapping& at = model.spaces[n].pages[page];
-  const ModelVmo::Page* const target = at.target();
+  const bool hits = at.hits();
+  const Content content = hits ? at.content() : Content();
   const VirtAddr address = real.At(page);
-  const bool readable = target != nullptr && at.protection.read();
+  const bool readable = hits && at.protection.read();
 
   const auto lost = [&](const char* what, const std::string& how) {
     return absl::DataLossError(absl::StrFormat("%s %s: %s", NameOf(real, n, page, at), what, how));
@@ -40,7 +41,7 @@ absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t 
   };
 
   const Touched head = Load(*real.space, address);
-  if (head.bus && may_withhold && target != nullptr && target->content.head == 0 && target->content.tail == 0) {
+  if (head.bus && may_withhold && hits && content.head == 0 && content.tail == 0) {
     return absl::OkStatus();
   }
   if (head.ok() != readable) {
@@ -50,23 +51,23 @@ absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t 
     const Touched tail = Load(*real.space, address + kTail);
     const Touched middle = Load(*real.space, address + ByteSize(kPageSize / 2));
     if (!tail.ok() || !middle.ok()) return lost("can't be read wholly", answer(tail.ok() ? middle : tail));
-    if (head.value != target->content.head || tail.value != target->content.tail || middle.value != 0) {
+    if (head.value != content.head || tail.value != content.tail || middle.value != 0) {
       return lost("holds", absl::StrFormat("%#x ... %#x ... %#x instead of %#x ... 0 ... %#x", head.value, middle.value,
-                                           tail.value, target->content.head, target->content.tail));
+                                           tail.value, content.head, content.tail));
     }
   }
 
-  // A write that is permitted commits the page: only where it is committed already.
-  const bool writable = target != nullptr && at.protection.write();
-  if (!writable || target->committed) {
+  // A write that is permitted commits the page to this VMO alone: only where it is already.
+  const bool writable = hits && at.protection.write();
+  if (!writable || at.vmo->IsOwn(at.page)) {
     const Touched write = StoreNothing(*real.space, address);
     if (write.bus && may_withhold) return absl::OkStatus();
     if (write.ok() != writable) {
       return writable ? lost("can't be written", answer(write)) : lost("can be written", "and must not be");
     }
   }
-  const bool executable = target != nullptr && at.protection.execute();
-  if (executable ? target->content.head != 0 : !readable || HostForbidsExecution()) {
+  const bool executable = hits && at.protection.execute();
+  if (executable ? content.head != 0 : !readable || HostForbidsExecution()) {
     const Touched execute = Execute(*real.space, address);
     if (execute.ok() != executable) {
       return executable ? lost("can't be executed", answer(execute)) : lost("can be executed", "and must not be");
@@ -88,13 +89,16 @@ absl::Status CheckBooks(Machine& machine, const Model& model) {
     }
   }
   std::vector<std::shared_ptr<mm::VmObject>> vmos;
-  for (const std::shared_ptr<ModelVmo>& vmo : model.Living()) {
+  const std::vector<std::shared_ptr<ModelVmo>> living = model.Living();
+  const std::vector<uint64_t> charges = ChargesOf(living);
+  for (size_t i = 0; i < living.size(); ++i) {
+    const ModelVmo* const vmo = living[i].get();
     std::shared_ptr<mm::VmObject> real = vmo->real.lock();
     if (real == nullptr) return absl::DataLossError(absl::StrCat("VMO ", vmo->id, " is gone"));
-    if (real->size() != PageCount(vmo->size()).bytes() || real->committed_pages() != PageCount(vmo->committed())) {
-      return absl::DataLossError(absl::StrFormat("VMO %d has %d pages, %d of them committed, instead of %d and %d",
+    if (real->size() != PageCount(vmo->size()).bytes() || real->committed_pages() != PageCount(charges[i])) {
+      return absl::DataLossError(absl::StrFormat("VMO %d has %d pages and is charged for %d, instead of %d and %d",
                                                  vmo->id, PageCount::Of(real->size()).value(),
-                                                 real->committed_pages().value(), vmo->size(), vmo->committed()));
+                                                 real->committed_pages().value(), vmo->size(), charges[i]));
     }
     vmos.push_back(std::move(real));
   }
@@ -120,7 +124,7 @@ absl::Status CheckVmos(const Model& model) {
       Content found;
       std::memcpy(&found.head, &bytes[p * kPageSize], 8);
       std::memcpy(&found.tail, &bytes[(p + 1) * kPageSize - 8], 8);
-      const Content& expected = vmo->pages[p].content;
+      const Content expected = vmo->Holds(p);
       if (found.head != expected.head || found.tail != expected.tail) {
         return absl::DataLossError(absl::StrFormat("page %d of VMO %d holds %#x ... %#x instead of %#x ... %#x", p,
                                                    vmo->id, found.head, found.tail, expected.head, expected.tail));

@@ -151,7 +151,7 @@ std::vector<Finding> RunExhaustively(const Sequence& sequence, const platform::H
       if (!alone.status.ok()) report({step, k, 1, FaultMode::kBefore, ENOMEM}, *call, alone.status.ToString());
       const absl::Span<const int> errors = platform::PlausibleErrors(*call);
       std::vector<FaultMode> modes(platform::PlausibleModes(*call).begin(), platform::PlausibleModes(*call).end());
-      if (*call == HostCall::kFallocate) modes.push_back(FaultMode::kUnprovided);
+      if (*call == HostCall::kFallocate && !sequence.kernel_writes) modes.push_back(FaultMode::kUnprovided);
       // A backup is put back after a tear; that can fail in each way too.
       if (*call == HostCall::kMmap && table.remap == platform::RemapStrategy::kReserve) {
         for (const FaultMode then : platform::PlausibleModes(HostCall::kMremap)) {

@@ -21,6 +21,8 @@ struct Sequence {
   // Host calls that it makes with every strategy, and how they fail: these cells of the matrix must not stay empty.
   std::vector<Matrix::Key> cells;
   bool replaces = false;  // it maps over what is mapped and realized
+  // The kernel itself writes to memory, which must be there if it was promised.
+  bool kernel_writes = false;
 };
 
 const std::vector<Sequence>& Sequences();

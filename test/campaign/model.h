@@ -1,4 +1,4 @@
-// What should be there: pages of VMOs, and which of them stands where. Knows nothing of frames, tables or hosts.
+// What should be there: what VMOs hold, and which page of them stands where. Knows nothing of frames, tables or hosts.
 #ifndef ZIRCONIA_TEST_CAMPAIGN_MODEL_H_
 #define ZIRCONIA_TEST_CAMPAIGN_MODEL_H_
 
@@ -20,19 +20,60 @@ struct Content {
   uint64_t tail = 0;
 };
 
-struct ModelVmo {
-  struct Page {
-    bool committed = false;
-    Content content;
-  };
-  size_t id = 0;
-  bool resizable = true;
-  std::vector<Page> pages;
+class ModelVmo;
+
+// The pages of a VMO and of its slices. Snapshots hold the same `Content` until somebody writes.
+struct ModelPages {
+  uint64_t birth = 0;  // of several that share a page, the one born first is charged for it
+  bool is_snapshot = false;
+  std::vector<std::shared_ptr<Content>> contents;  // null: not committed, zeros
+  std::vector<ModelVmo*> views;
+};
+
+// As its counterpart, it lives as long as it has a handle or is mapped; what only it saw of its pages goes with it.
+class ModelVmo {
+ public:
+  ModelVmo(size_t number, std::shared_ptr<ModelPages> of, bool may_resize, ModelVmo* made_from = nullptr);
+  // A slice: [first, first + count) of the pages of `made_from`.
+  ModelVmo(size_t number, ModelVmo& made_from, uint64_t first, uint64_t count);
+  ~ModelVmo();
+  ModelVmo(const ModelVmo&) = delete;
+  ModelVmo& operator=(const ModelVmo&) = delete;
+
+  const size_t id;
+  const std::shared_ptr<ModelPages> pages;
+  const bool resizable;
   std::weak_ptr<mm::VmObject> real;
 
-  uint64_t size() const { return pages.size(); }
-  uint64_t committed() const;
-  void Decommit(uint64_t first, uint64_t count);
+  bool is_slice() const { return slice_.has_value(); }
+  uint64_t size() const { return slice_.value_or(pages->contents.size()); }
+  bool Shows(uint64_t page_of_pages) const { return page_of_pages >= first_ && page_of_pages < first_ + size(); }
+
+  // Pages are counted from its own first one from here on.
+  bool IsCommitted(uint64_t page) const { return At(page) != nullptr; }
+  // Committed, and nobody else's: writing there changes no more than content.
+  bool IsOwn(uint64_t page) const { return At(page).use_count() == 1; }
+  Content Holds(uint64_t page) const { return IsCommitted(page) ? *At(page) : Content(); }
+  // Which other VMOs hold too where they share it; null: not committed.
+  const Content* Shared(uint64_t page) const { return At(page).get(); }
+  // Commits the page to this one alone; a write does so.
+  Content& Own(uint64_t page);
+  void Clear(uint64_t page, uint64_t count);
+  void Resize(uint64_t count) { pages->contents.resize(count); }
+  // Whether its pages can be given back one by one: nobody may share them.
+  bool MayDecommit() const;
+
+  // What a snapshot of [page, page + count) holds.
+  std::vector<std::shared_ptr<Content>> Snapshot(uint64_t page, uint64_t count) const;
+
+ private:
+  const std::shared_ptr<Content>& At(uint64_t page) const { return pages->contents[first_ + page]; }
+  void Adopt(ModelVmo& child);
+
+  const uint64_t first_ = 0;
+  const std::optional<uint64_t> slice_;
+  ModelVmo* parent_ = nullptr;
+  std::vector<ModelVmo*> children_;
 };
 
 // What stands at a page of an address space.
@@ -42,8 +83,12 @@ struct ModelMapping {
   mm::Protection protection;
   size_t region = 0;
 
-  // The page of the VMO that an access meets; null where there is none, or it lies beyond the VMO's end.
-  ModelVmo::Page* target() const { return vmo != nullptr && page < vmo->size() ? &vmo->pages[page] : nullptr; }
+  // Whether an access meets a page of the VMO: there is none beyond its end.
+  bool hits() const { return vmo != nullptr && page < vmo->size(); }
+  // These require that it does.
+  Content content() const { return vmo->Holds(page); }
+  bool committed() const { return vmo->IsCommitted(page); }
+  Content& Own() const { return vmo->Own(page); }
 };
 
 struct ModelRegion {
@@ -63,10 +108,10 @@ struct ModelSpace {
 };
 
 struct Model {
-  static constexpr size_t kVmos = 5;
+  static constexpr size_t kVmos = 6;
 
   std::vector<ModelSpace> spaces;
-  std::shared_ptr<ModelVmo> vmos[kVmos];         // those that have a handle; null: none yet
+  std::shared_ptr<ModelVmo> vmos[kVmos];         // those that have a handle; null: none
   std::shared_ptr<mm::VmObject> handles[kVmos];  // real ones live as long as a handle or a mapping does
   std::vector<std::weak_ptr<ModelVmo>> all;
   size_t next_id = 0;
@@ -78,9 +123,18 @@ struct Model {
     const uint64_t n = next_stamp++;
     return {n << 8 | 0xc3, n * 0x9e3779b97f4a7c15};
   }
-  // The VMOs that live: they have a handle or are mapped.
+  // Puts a VMO and its counterpart into a slot. What was there lives on where it is mapped.
+  void SetHandle(size_t slot, std::shared_ptr<ModelVmo> vmo, std::shared_ptr<mm::VmObject> real);
+  void Close(size_t slot) {
+    vmos[slot].reset();
+    handles[slot].reset();
+  }
+  // The VMOs that live: they have a handle or are mapped. In the order in which they are charged for what they share.
   std::vector<std::shared_ptr<ModelVmo>> Living() const;
 };
+
+// How many pages each of `living` is charged for: a page that several have counts for the first.
+std::vector<uint64_t> ChargesOf(const std::vector<std::shared_ptr<ModelVmo>>& living);
 
 }  // namespace zirconia::campaign
 

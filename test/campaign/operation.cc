@@ -1,335 +1,53 @@
 #include "test/campaign/operation.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "absl/strings/str_format.h"
 #include "mm/random.h"
-#include "test/campaign/touch.h"
+#include "test/campaign/operation_kinds.h"
 
 namespace zirconia::campaign {
 namespace {
 
-using mm::ByteSize;
-using mm::kPageSize;
-using mm::PageCount;
-using mm::Placement;
 using mm::Protection;
-using mm::VirtAddr;
-using mm::VmAddressRegion;
 
-ByteSize Bytes(uint64_t pages) { return PageCount(pages).bytes(); }
-
-// --- Which operations are valid ---
-
-bool AllMappedBy(const ModelSpace& space, const Operation& op) {
-  if (!space.regions[op.region].Contains(op.page, op.count)) return false;
-  for (uint64_t p = op.page; p < op.page + op.count; ++p) {
-    if (space.pages[p].vmo == nullptr || space.pages[p].region != op.region) return false;
-  }
-  return true;
-}
-
-bool HitsChild(const ModelSpace& space, size_t region, uint64_t page, uint64_t count) {
-  for (size_t r = 1; r < ModelSpace::kRegions; ++r) {
-    const ModelRegion& child = space.regions[r];
-    if (child.alive && child.parent == region && child.Overlaps(page, count)) return true;
-  }
-  return false;
-}
-
-bool MapIsValid(const Model& model, const Operation& op) {
-  const ModelSpace& space = model.spaces[op.space];
-  const ModelRegion& region = space.regions[op.region];
-  return model.vmos[op.vmo] != nullptr && region.alive && region.Contains(op.page, op.count) &&
-         !HitsChild(space, op.region, op.page, op.count);
-}
-
-bool UnmapIsValid(const Model& model, const Operation& op) {
-  const ModelSpace& space = model.spaces[op.space];
-  if (!space.regions[0].Contains(op.page, op.count)) return false;
-  return std::none_of(space.regions + 1, space.regions + ModelSpace::kRegions, [&op](const ModelRegion& r) {
-    const bool covered = r.first >= op.page && r.first + r.count <= op.page + op.count;
-    return r.alive && r.Overlaps(op.page, op.count) && !covered;
-  });
-}
-
-bool ProtectIsValid(const Model& model, const Operation& op) {
-  const ModelSpace& space = model.spaces[op.space];
-  return space.regions[op.region].alive && AllMappedBy(space, op);
-}
-
-// Over sub-regions too.
-bool MapRangeIsValid(const Model& model, const Operation& op) {
-  const ModelSpace& space = model.spaces[op.space];
-  if (!space.regions[op.region].alive || !space.regions[op.region].Contains(op.page, op.count)) return false;
-  for (uint64_t p = op.page; p < op.page + op.count; ++p) {
-    if (space.pages[p].vmo == nullptr) return false;
-  }
-  return true;
-}
-
-bool AllocateIsValid(const Model& model, const Operation& op) {
-  const ModelSpace& space = model.spaces[op.space];
-  const ModelRegion& parent = space.regions[op.region];
-  if (!parent.alive || space.regions[op.child].alive || !parent.Contains(op.page, op.count)) return false;
-  for (uint64_t p = op.page; p < op.page + op.count; ++p) {
-    if (space.pages[p].vmo != nullptr) return false;
-  }
-  return !HitsChild(space, op.region, op.page, op.count);
-}
-
-bool DestroyIsValid(const Model& model, const Operation& op) { return model.spaces[op.space].regions[op.child].alive; }
-
-bool TouchIsValid(const Model& model, const Operation& op) {
-  return op.page + op.count <= model.spaces[op.space].pages.size();
-}
-
-bool PagesAreValid(const Model& model, const Operation& op) {
-  const auto& vmo = model.vmos[op.vmo];
-  return vmo != nullptr && op.vmo_page + op.count <= vmo->size();
-}
-
-bool ResizeIsValid(const Model& model, const Operation& op) {
-  const auto& vmo = model.vmos[op.vmo];
-  return vmo != nullptr && vmo->resizable;
-}
-
-bool AlwaysValid(const Model&, const Operation&) { return true; }
-
-// --- What they do ---
-
-absl::Status Map(Machine&, Model& model, const Operation& op) {
-  ModelSpace& space = model.spaces[op.space];
-  const ModelRegion& region = space.regions[op.region];
-  VmAddressRegion::MapRequest request;
-  request.placement.kind = Placement::Kind::kAtReplacing;
-  request.placement.offset = Bytes(op.page - region.first);
-  request.vmo = model.handles[op.vmo];
-  request.vmo_offset = Bytes(op.vmo_page);
-  request.size = Bytes(op.count);
-  request.protection = op.protection;
-  request.max_protection = Protection::All();
-  absl::Status status = region.real->Map(request).status();
-  if (!status.ok()) return status;
-  for (uint64_t i = 0; i < op.count; ++i) {
-    space.pages[op.page + i] = {model.vmos[op.vmo], op.vmo_page + i, op.protection, op.region};
-  }
-  return status;
-}
-
-// Tells the model that everything in the range is gone.
-void ClearRange(ModelSpace& space, uint64_t page, uint64_t count) {
-  for (uint64_t p = page; p < page + count; ++p) space.pages[p] = ModelMapping();
-  for (size_t r = 1; r < ModelSpace::kRegions; ++r) {
-    if (space.regions[r].alive && space.regions[r].Overlaps(page, count)) space.regions[r] = ModelRegion();
-  }
-}
-
-absl::Status Unmap(Machine& machine, Model& model, const Operation& op) {
-  ModelSpace& space = model.spaces[op.space];
-  absl::Status status = space.regions[0].real->Unmap(machine.space(op.space).Range(op.page, op.count));
-  if (status.ok()) ClearRange(space, op.page, op.count);
-  return status;
-}
-
-absl::Status Protect(Machine& machine, Model& model, const Operation& op) {
-  ModelSpace& space = model.spaces[op.space];
-  absl::Status status =
-      space.regions[op.region].real->Protect(machine.space(op.space).Range(op.page, op.count), op.protection);
-  if (!status.ok()) return status;
-  for (uint64_t p = op.page; p < op.page + op.count; ++p) space.pages[p].protection = op.protection;
-  return status;
-}
-
-absl::Status MapRange(Machine& machine, Model& model, const Operation& op) {
-  return model.spaces[op.space].regions[op.region].real->OpRange(VmAddressRegion::RangeOp::kMapRange,
-                                                                 machine.space(op.space).Range(op.page, op.count));
-}
-
-absl::Status Allocate(Machine&, Model& model, const Operation& op) {
-  ModelSpace& space = model.spaces[op.space];
-  const ModelRegion& parent = space.regions[op.region];
-  VmAddressRegion::AllocateRequest request;
-  request.placement.kind = Placement::Kind::kAt;
-  request.placement.offset = Bytes(op.page - parent.first);
-  request.size = Bytes(op.count);
-  request.caps = {Protection::All(), true};
-  auto child = parent.real->Allocate(request);
-  if (!child.ok()) return child.status();
-  space.regions[op.child] = {op.page, op.count, op.region, true, *std::move(child)};
-  return absl::OkStatus();
-}
-
-// Whether a region is `above`, or lies in it.
-bool IsBelow(const ModelSpace& space, size_t region, size_t above) {
-  if (!space.regions[region].alive) return false;
-  while (region != above && region != 0) region = space.regions[region].parent;
-  return region == above;
-}
-
-absl::Status Destroy(Machine&, Model& model, const Operation& op) {
-  ModelSpace& space = model.spaces[op.space];
-  const ModelRegion region = space.regions[op.child];
-  absl::Status status = region.real->Destroy();
-  if (!status.ok()) return status;
-  bool below[ModelSpace::kRegions];
-  for (size_t r = 0; r < ModelSpace::kRegions; ++r) below[r] = IsBelow(space, r, op.child);
-  for (size_t r = 0; r < ModelSpace::kRegions; ++r) {
-    if (below[r]) space.regions[r] = ModelRegion();
-  }
-  for (uint64_t p = region.first; p < region.first + region.count; ++p) space.pages[p] = ModelMapping();
-  return status;
-}
-
-// What is wrong with how an access was answered; empty where nothing is. Running out isn't wrong here.
-std::string WrongAnswer(const ModelMapping& at, mm::Access access, const Touched& touched) {
-  const bool permitted = at.target() != nullptr && Permits(at.protection, access);
-  if (touched.bus) return "SIGBUS";
-  if (touched.ok() && !permitted) return "the access was possible, and shouldn't be";
-  if (!touched.ok() && permitted && touched.status.code() != absl::StatusCode::kResourceExhausted) {
-    return absl::StrFormat("the access was refused: %s", touched.status.ToString());
-  }
-  return "";
-}
-
-absl::Status Named(const absl::Status& status, uint64_t page, size_t space) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrFormat("page %d of space %d can't be touched: %s", page, space,
-                                                     absl::StatusCodeToString(status.code())));
-}
-
-absl::Status Load(Machine& machine, Model& model, const Operation& op) {
-  Machine::Space& space = machine.space(op.space);
-  absl::Status status;
-  for (uint64_t p = op.page; p < op.page + op.count; ++p) {
-    const ModelMapping& at = model.spaces[op.space].pages[p];
-    const Touched touched = campaign::Load(*space.space, space.At(p));
-    if (touched.bus && machine.faulty.withholds()) {
-      status = absl::UnavailableError("SIGBUS, because the host withholds memory");
-      continue;
-    }
-    std::string wrong = WrongAnswer(at, mm::Access::kRead, touched);
-    if (wrong.empty() && touched.ok() && touched.value != at.target()->content.head) {
-      wrong = absl::StrFormat("it holds %#x instead of %#x", touched.value, at.target()->content.head);
-    }
-    if (!wrong.empty()) return absl::DataLossError(absl::StrFormat("page %d of space %d: %s", p, op.space, wrong));
-    if (at.target() != nullptr && at.protection.read() && status.ok()) status = Named(touched.status, p, op.space);
-  }
-  return status;
-}
-
-absl::Status Store(Machine& machine, Model& model, const Operation& op) {
-  Machine::Space& space = machine.space(op.space);
-  absl::Status status;
-  for (uint64_t p = op.page; p < op.page + op.count; ++p) {
-    const ModelMapping& at = model.spaces[op.space].pages[p];
-    const Content content = model.FreshContent();
-    const VirtAddr address = space.At(p);
-    for (const bool head : {true, false}) {
-      const Touched touched = head ? campaign::Store(*space.space, address, content.head)
-                                   : campaign::Store(*space.space, address + ByteSize(kPageSize - 8), content.tail);
-      if (touched.bus && machine.faulty.withholds() && at.target() != nullptr) {
-        // The fault was answered and the page committed; the host doesn't give it.
-        at.target()->committed = true;
-        status = absl::UnavailableError("SIGBUS, because the host withholds memory");
-        continue;
-      }
-      const std::string wrong = WrongAnswer(at, mm::Access::kWrite, touched);
-      if (!wrong.empty()) return absl::DataLossError(absl::StrFormat("page %d of space %d: %s", p, op.space, wrong));
-      if (touched.ok()) {
-        at.target()->committed = true;
-        (head ? at.target()->content.head : at.target()->content.tail) = head ? content.head : content.tail;
-      } else if (at.target() != nullptr && at.protection.write() && status.ok()) {
-        status = Named(touched.status, p, op.space);
-      }
-    }
-  }
-  return status;
-}
-
-absl::Status Commit(Machine&, Model& model, const Operation& op) {
-  absl::Status status = model.handles[op.vmo]->Commit(Bytes(op.vmo_page), Bytes(op.count));
-  if (!status.ok()) return status;
-  for (uint64_t p = op.vmo_page; p < op.vmo_page + op.count; ++p) model.vmos[op.vmo]->pages[p].committed = true;
-  return status;
-}
-
-absl::Status Decommit(Machine&, Model& model, const Operation& op) {
-  absl::Status status = model.handles[op.vmo]->Decommit(Bytes(op.vmo_page), Bytes(op.count));
-  if (status.ok()) model.vmos[op.vmo]->Decommit(op.vmo_page, op.count);
-  return status;
-}
-
-absl::Status Zero(Machine&, Model& model, const Operation& op) {
-  absl::Status status = model.handles[op.vmo]->Zero(Bytes(op.vmo_page), Bytes(op.count));
-  if (status.ok()) model.vmos[op.vmo]->Decommit(op.vmo_page, op.count);
-  return status;
-}
-
-absl::Status Write(Machine&, Model& model, const Operation& op) {
-  std::vector<std::byte> bytes(op.count * kPageSize);
-  std::vector<Content> contents;
-  for (uint64_t i = 0; i < op.count; ++i) {
-    contents.push_back(model.FreshContent());
-    std::memcpy(&bytes[i * kPageSize], &contents[i].head, 8);
-    std::memcpy(&bytes[(i + 1) * kPageSize - 8], &contents[i].tail, 8);
-  }
-  absl::Status status = model.handles[op.vmo]->Write(Bytes(op.vmo_page), bytes);
-  if (!status.ok()) return status;
-  for (uint64_t i = 0; i < op.count; ++i) model.vmos[op.vmo]->pages[op.vmo_page + i] = {true, contents[i]};
-  return status;
-}
-
-absl::Status Resize(Machine&, Model& model, const Operation& op) {
-  absl::Status status = model.handles[op.vmo]->Resize(Bytes(op.count));
-  if (status.ok()) model.vmos[op.vmo]->pages.resize(op.count);
-  return status;
-}
-
-absl::Status NewVmo(Machine& machine, Model& model, const Operation& op) {
-  auto made = mm::VmObject::Create(machine.frames(), Bytes(op.count), /*resizable=*/true);
-  if (!made.ok()) return made.status();
-  auto vmo = std::make_shared<ModelVmo>();
-  vmo->id = model.next_id++;
-  vmo->pages.resize(op.count);
-  vmo->real = *made;
-  std::erase_if(model.all, [](const std::weak_ptr<ModelVmo>& v) { return v.expired(); });
-  model.all.push_back(vmo);
-  model.vmos[op.vmo] = std::move(vmo);
-  model.handles[op.vmo] = *std::move(made);
-  return absl::OkStatus();
-}
-
-absl::Status Trim(Machine& machine, Model&, const Operation&) {
-  machine.frames().Trim();
-  return absl::OkStatus();
-}
+// What an operation names, besides.
+enum class On {
+  kSpace,   // pages of a space
+  kPages,   // pages of a VMO
+  kVmo,     // a VMO
+  kSlot,    // a slot where something new comes, of `count` pages
+  kParent,  // likewise, made from pages of another VMO
+  kNothing,
+};
 
 // A new kind of operation is a row here.
 struct Row {
   const char* name;
   unsigned weight;  // how often a random campaign does it
-  bool on_vmo;      // it names pages of a VMO, not of a space
-  bool (*is_valid)(const Model&, const Operation&);
-  absl::Status (*execute)(Machine&, Model&, const Operation&);
+  On on;
+  kinds::IsValidFunction* is_valid;
+  kinds::ExecuteFunction* execute;
 };
 constexpr Row kRows[kOperationKinds] = {
-    {"map", 20, false, MapIsValid, Map},
-    {"unmap", 8, false, UnmapIsValid, Unmap},
-    {"protect", 12, false, ProtectIsValid, Protect},
-    {"map range", 4, false, MapRangeIsValid, MapRange},
-    {"allocate", 3, false, AllocateIsValid, Allocate},
-    {"destroy", 2, false, DestroyIsValid, Destroy},
-    {"load", 20, false, TouchIsValid, Load},
-    {"store", 20, false, TouchIsValid, Store},
-    {"commit", 4, true, PagesAreValid, Commit},
-    {"decommit", 5, true, PagesAreValid, Decommit},
-    {"zero", 3, true, PagesAreValid, Zero},
-    {"write", 4, true, PagesAreValid, Write},
-    {"resize", 4, true, ResizeIsValid, Resize},
-    {"new vmo", 1, true, AlwaysValid, NewVmo},
-    {"trim", 4, true, AlwaysValid, Trim},
+    {"map", 24, On::kSpace, kinds::MapIsValid, kinds::Map},
+    {"unmap", 8, On::kSpace, kinds::UnmapIsValid, kinds::Unmap},
+    {"protect", 12, On::kSpace, kinds::ProtectIsValid, kinds::Protect},
+    {"map range", 4, On::kSpace, kinds::MapRangeIsValid, kinds::MapRange},
+    {"allocate", 3, On::kSpace, kinds::AllocateIsValid, kinds::Allocate},
+    {"destroy", 2, On::kSpace, kinds::DestroyIsValid, kinds::Destroy},
+    {"load", 24, On::kSpace, kinds::TouchIsValid, kinds::Load},
+    {"store", 28, On::kSpace, kinds::TouchIsValid, kinds::Store},
+    {"commit", 4, On::kPages, kinds::PagesAreValid, kinds::Commit},
+    {"decommit", 5, On::kPages, kinds::DecommitIsValid, kinds::Decommit},
+    {"zero", 3, On::kPages, kinds::PagesAreValid, kinds::Zero},
+    {"write", 6, On::kPages, kinds::PagesAreValid, kinds::Write},
+    {"resize", 6, On::kVmo, kinds::ResizeIsValid, kinds::Resize},
+    {"new vmo", 2, On::kSlot, kinds::AlwaysValid, kinds::NewVmo},
+    {"snapshot", 5, On::kParent, kinds::SnapshotIsValid, kinds::Snapshot},
+    {"slice", 4, On::kParent, kinds::SliceIsValid, kinds::Slice},
+    {"close", 2, On::kVmo, kinds::CloseIsValid, kinds::Close},
+    {"trim", 4, On::kNothing, kinds::AlwaysValid, kinds::Trim},
 };
 const Row& RowOf(OperationKind kind) { return kRows[static_cast<size_t>(kind)]; }
 
@@ -356,14 +74,23 @@ Operation AnyOperation(const Model& model, uint64_t& random) {
   const ModelRegion& region = space.regions[op.region].alive ? space.regions[op.region] : space.regions[0];
   op.page = region.first + pick(region.count);
   op.count = std::min(1 + pick(pick(4) == 0 ? 24 : 6), region.first + region.count - op.page);
-  if (kRows[kind].on_vmo) {
-    const uint64_t size = model.vmos[op.vmo] != nullptr ? model.vmos[op.vmo]->size() : 0;
-    const bool resizes = op.kind == OperationKind::kResize || op.kind == OperationKind::kNewVmo;
-    op.count = resizes ? 1 + pick(24) : 1 + pick(8);
-    if (!resizes && size > 0 && pick(16) != 0) {
-      op.vmo_page %= size;
-      op.count = std::min(op.count, size - op.vmo_page);
-    }
+  const On on = kRows[kind].on;
+  if (on == On::kSpace) return op;
+  op.count = on == On::kPages ? 1 + pick(8) : on == On::kSlot ? 8 + pick(17) : 1 + pick(24);
+  op.resizable = pick(2) == 0;
+  op.of = pick(Model::kVmos);
+  const auto& named = model.vmos[on == On::kParent ? op.of : op.vmo];
+  const uint64_t size = named != nullptr ? named->size() : 0;
+  if (size == 0 || pick(16) == 0) return op;
+  if (on == On::kPages) {
+    op.vmo_page %= size;
+    op.count = std::min(op.count, size - op.vmo_page);
+  }
+  if (on == On::kParent) {
+    // Often all of it: else what is made becomes smaller and smaller. A snapshot may reach beyond the end.
+    op.vmo_page = pick(2) == 0 ? 0 : op.vmo_page % size;
+    const uint64_t rest = size - op.vmo_page;
+    op.count = op.kind == OperationKind::kSnapshot ? rest + pick(6) : pick(2) == 0 ? rest : std::min(op.count, rest);
   }
   return op;
 }
@@ -376,13 +103,23 @@ std::string Describe(Protection p) {
 
 std::string Describe(const Operation& op) {
   const Row& row = RowOf(op.kind);
-  if (op.kind == OperationKind::kTrim) return row.name;
   if (op.kind == OperationKind::kDestroy)
     return absl::StrFormat("%s region %d of space %d", row.name, op.child, op.space);
-  if (op.kind == OperationKind::kResize || op.kind == OperationKind::kNewVmo) {
-    return absl::StrFormat("%s %d to %d pages", row.name, op.vmo, op.count);
+  switch (row.on) {
+    case On::kPages:
+      return absl::StrFormat("%s vmo %d, pages %d +%d", row.name, op.vmo, op.vmo_page, op.count);
+    case On::kVmo:
+      return op.kind == OperationKind::kClose ? absl::StrFormat("%s vmo %d", row.name, op.vmo)
+                                              : absl::StrFormat("%s vmo %d to %d pages", row.name, op.vmo, op.count);
+    case On::kSlot:
+      return absl::StrFormat("%s %d of %d pages", row.name, op.vmo, op.count);
+    case On::kParent:
+      return absl::StrFormat("%s of vmo %d, pages %d +%d, as vmo %d", row.name, op.of, op.vmo_page, op.count, op.vmo);
+    case On::kNothing:
+      return row.name;
+    case On::kSpace:
+      break;
   }
-  if (row.on_vmo) return absl::StrFormat("%s vmo %d, pages %d +%d", row.name, op.vmo, op.vmo_page, op.count);
   std::string text =
       absl::StrFormat("%s space %d, region %d, pages %d +%d", row.name, op.space, op.region, op.page, op.count);
   if (op.kind == OperationKind::kMap) absl::StrAppendFormat(&text, ": vmo %d from page %d", op.vmo, op.vmo_page);
@@ -404,6 +141,8 @@ Model ModelOf(Machine& machine) {
   return model;
 }
 
+bool IsOnVmo(const Operation& op) { return RowOf(op.kind).on != On::kSpace && RowOf(op.kind).on != On::kNothing; }
+
 bool IsValid(const Model& model, const Operation& op) { return RowOf(op.kind).is_valid(model, op); }
 
 absl::Status Execute(Machine& machine, Model& model, const Operation& op) {
@@ -418,7 +157,11 @@ Operation RandomOperation(const Model& model, uint64_t& random) {
     const ModelSpace& space = model.spaces[o.space];
     if (o.kind == OperationKind::kDestroy) return space.regions[o.child].alive;
     if (o.kind == OperationKind::kAllocate && space.regions[o.child].alive) return false;
-    return space.regions[o.region].alive && (model.vmos[o.vmo] != nullptr || o.kind == OperationKind::kNewVmo);
+    const On on = RowOf(o.kind).on;
+    if (on == On::kSlot || on == On::kNothing) return true;
+    if (on == On::kParent) return model.vmos[o.of] != nullptr;
+    const bool names_vmo = on != On::kSpace || o.kind == OperationKind::kMap;
+    return space.regions[o.region].alive && (!names_vmo || model.vmos[o.vmo] != nullptr);
   };
   while (!can_be_asked(op) || (!may_be_invalid && !IsValid(model, op))) op = AnyOperation(model, random);
   return op;

@@ -24,10 +24,13 @@ enum class OperationKind : uint8_t {
   kCommit,    // from here on: pages of a VMO, [vmo_page, +count)
   kDecommit,
   kZero,
-  kWrite,   // the kernel writes fresh content
-  kResize,  // to `count` pages
-  kNewVmo,  // of `count` pages, in slot `vmo`; who maps the one before keeps it
-  kTrim,    // gives free frames back to the host
+  kWrite,     // the kernel writes fresh content
+  kResize,    // to `count` pages
+  kNewVmo,    // of `count` pages, in slot `vmo`; who maps the one before keeps it
+  kSnapshot,  // of [vmo_page, +count) of VMO `of`, in slot `vmo` in the same way
+  kSlice,     // likewise
+  kClose,     // leaves slot `vmo` empty
+  kTrim,      // gives free frames back to the host
 };
 inline constexpr size_t kOperationKinds = static_cast<size_t>(OperationKind::kTrim) + 1;
 
@@ -42,6 +45,8 @@ struct Operation {
   uint64_t vmo_page = 0;
   mm::Protection protection = mm::Protection();
   size_t child = 0;
+  size_t of = 0;
+  bool resizable = true;  // what is made
 };
 
 // E.g. "map space 0, pages 3 to 7: vmo 2 from page 1, rw-".
@@ -50,6 +55,9 @@ std::string Describe(mm::Protection protection);
 
 // A model of what `machine` is at the beginning.
 Model ModelOf(Machine& machine);
+
+// Whether it is done to a VMO, wherever that is mapped.
+bool IsOnVmo(const Operation& operation);
 
 // Whether the operation is one that should succeed.
 bool IsValid(const Model& model, const Operation& operation);

@@ -88,6 +88,7 @@ class Episode {
       return pages.ok() ? books : pages;
     }
     if (check_all) return CheckAll(machine_, model_);
+    if (IsOnVmo(op)) return CheckAllPages();
     // The neighbours too: what fails at an edge harms what is beyond it.
     const uint64_t first = op.page - std::min<uint64_t>(op.page, 2);
     const uint64_t end = std::min(op.page + op.count + 2, machine_.options().space_pages);

@@ -76,7 +76,7 @@ RandomResult WithBrokenModel(F break_something) {
 ModelMapping* FindMapped(Model& model) {
   for (ModelSpace& space : model.spaces) {
     for (ModelMapping& at : space.pages) {
-      if (at.target() != nullptr && at.target()->content.head != 0 && at.protection.write()) return &at;
+      if (at.hits() && at.content().head != 0 && at.protection.write() && at.vmo->IsOwn(at.page)) return &at;
     }
   }
   return nullptr;
@@ -85,7 +85,7 @@ ModelMapping* FindMapped(Model& model) {
 TEST_CASE("The campaign sees a page whose content isn't what it should be") {
   const RandomResult result = WithBrokenModel([](Model& model) {
     ModelMapping* const at = FindMapped(model);
-    if (at != nullptr) ++at->target()->content.head;
+    if (at != nullptr) ++at->Own().head;
     return at != nullptr;
   });
   CHECK(result.status.code() == absl::StatusCode::kDataLoss);
@@ -119,9 +119,39 @@ TEST_CASE("The campaign sees a page that is there and must not be, and one that 
 TEST_CASE("The campaign sees a page that is committed and should not be") {
   const RandomResult result = WithBrokenModel([](Model& model) {
     for (const auto& vmo : model.Living()) {
-      if (vmo->committed() == 0 || vmo->committed() == vmo->size()) continue;
-      for (ModelVmo::Page& page : vmo->pages) {
-        if (!page.committed) return page.committed = true;
+      for (uint64_t page = 0; page < vmo->size(); ++page) {
+        if (vmo->IsCommitted(page)) continue;
+        vmo->Own(page);
+        return true;
+      }
+    }
+    return false;
+  });
+  CHECK(result.status.code() == absl::StatusCode::kDataLoss);
+}
+
+TEST_CASE("The campaign sees a page that VMOs share and should not") {
+  const RandomResult result = WithBrokenModel([](Model& model) {
+    for (const auto& vmo : model.Living()) {
+      for (uint64_t page = 0; page < vmo->size(); ++page) {
+        if (!vmo->IsCommitted(page) || vmo->IsOwn(page)) continue;
+        vmo->Own(page);
+        return true;
+      }
+    }
+    return false;
+  });
+  CHECK_THAT(std::string(result.status.message()), Catch::Contains("is charged for"));
+}
+
+TEST_CASE("The campaign sees a write to a VMO that its snapshot should not show") {
+  const RandomResult result = WithBrokenModel([](Model& model) {
+    for (const auto& vmo : model.Living()) {
+      for (uint64_t page = 0; page < vmo->size(); ++page) {
+        if (!vmo->IsCommitted(page) || vmo->IsOwn(page)) continue;
+        // As if it were seen by all who share the page.
+        ++const_cast<Content*>(vmo->Shared(page))->tail;
+        return true;
       }
     }
     return false;

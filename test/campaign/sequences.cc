@@ -42,6 +42,16 @@ Operation Allocate(size_t space, size_t parent, size_t slot, uint64_t page, uint
   return {.kind = Kind::kAllocate, .space = space, .region = parent, .page = page, .count = count, .child = slot};
 }
 Operation Destroy(size_t space, size_t slot) { return {.kind = Kind::kDestroy, .space = space, .child = slot}; }
+Operation NewFixedVmo(size_t vmo, uint64_t pages) {
+  return {.kind = Kind::kNewVmo, .count = pages, .vmo = vmo, .resizable = false};
+}
+Operation Snapshot(size_t vmo, size_t of, uint64_t page, uint64_t count) {
+  return {.kind = Kind::kSnapshot, .count = count, .vmo = vmo, .vmo_page = page, .of = of};
+}
+Operation Slice(size_t vmo, size_t of, uint64_t page, uint64_t count) {
+  return {.kind = Kind::kSlice, .count = count, .vmo = vmo, .vmo_page = page, .of = of};
+}
+Operation Close(size_t vmo) { return {.kind = Kind::kClose, .vmo = vmo}; }
 Operation Trim() { return {.kind = Kind::kTrim}; }
 
 MachineOptions Small(uint64_t budget = 1000) {
@@ -66,6 +76,74 @@ Cells Unprovided() { return {{HostCall::kFallocate, FaultMode::kUnprovided}}; }
 std::vector<Operation> TwoVmos() {
   return {NewVmo(0, 16),       NewVmo(1, 16),       Write(0, 0, 16), Write(1, 0, 16),
           Map(0, 2, 12, 0, 0), Map(1, 4, 12, 0, 2), Load(0, 2, 12),  Load(1, 4, 12)};
+}
+
+// A VMO that stands in both spaces, written to by both.
+std::vector<Operation> InTwoSpaces() {
+  return {NewVmo(0, 16), Write(0, 0, 16), Map(0, 2, 10, 0, 0), Map(1, 4, 10, 0, 2), Store(0, 2, 10), Store(1, 4, 10)};
+}
+std::vector<Operation> With(std::vector<Operation> operations, const std::vector<Operation>& more) {
+  operations.insert(operations.end(), more.begin(), more.end());
+  return operations;
+}
+
+// Snapshots, slices and sizes, where several mappings in two spaces show them.
+void AddTrees(std::vector<Sequence>& all) {
+  all.push_back(
+      {"snapshot: its parent is written",
+       Small(),
+       InTwoSpaces(),
+       {Snapshot(1, 0, 0, 16), Store(0, 4, 3), Write(0, 4, 4), Map(0, 14, 8, 1, 2), Load(0, 2, 20), Store(1, 4, 10)},
+       With(Mmap(), Mprotect()),
+       /*replaces=*/false,
+       /*kernel_writes=*/true});
+  all.push_back({"snapshot: it is written, and closed",
+                 Small(),
+                 With(InTwoSpaces(), {Snapshot(1, 0, 0, 16), Map(0, 14, 8, 1, 2), Load(0, 2, 20), Load(1, 4, 10)}),
+                 {Store(0, 15, 3), Write(1, 5, 4), Commit(1, 0, 4), Zero(1, 7, 2), Close(1), Unmap(0, 12, 10),
+                  Decommit(0, 3, 4), Store(0, 2, 10)},
+                 Mmap(),
+                 /*replaces=*/false,
+                 /*kernel_writes=*/true});
+  all.push_back({"snapshot: its parent goes",
+                 Small(),
+                 With(InTwoSpaces(), {Snapshot(1, 0, 2, 12), Map(0, 14, 8, 1, 0), Map(1, 16, 8, 1, 4), Store(1, 5, 2),
+                                      Load(0, 14, 8), Load(1, 16, 8)}),
+                 {Close(0), Unmap(0, 2, 10), Unmap(1, 4, 10), Store(0, 14, 4), Snapshot(2, 1, 0, 12), Store(1, 16, 8),
+                  Map(0, 2, 10, 2, 0), Load(0, 2, 20)},
+                 With(Mmap(), Mprotect()),
+                 /*replaces=*/false,
+                 /*kernel_writes=*/true});
+  all.push_back({"snapshots of snapshots, then sizes",
+                 Small(),
+                 With(InTwoSpaces(), {Snapshot(1, 0, 0, 16), Snapshot(2, 1, 2, 16), Map(0, 13, 5, 1, 0),
+                                      Map(0, 18, 6, 2, 0), Store(0, 4, 2), Load(0, 2, 22)}),
+                 {Resize(0, 4), Load(0, 2, 22), Resize(1, 3), Resize(2, 20), Resize(0, 16), Store(0, 2, 10), Close(1),
+                  Store(0, 18, 6)},
+                 Mmap(),
+                 /*replaces=*/false,
+                 /*kernel_writes=*/true});
+  all.push_back({"slices: written through, decommitted below",
+                 Small(),
+                 {NewFixedVmo(0, 16), Write(0, 0, 16), Slice(1, 0, 4, 8), Slice(2, 1, 2, 4), Map(0, 2, 12, 0, 2),
+                  Map(1, 4, 8, 1, 0), Map(1, 14, 4, 2, 0), Load(0, 2, 12), Load(1, 4, 14)},
+                 {Store(1, 14, 2), Decommit(0, 5, 5), Load(1, 4, 14), Store(1, 6, 3), Zero(2, 0, 3), Close(0),
+                  Unmap(0, 2, 12), Commit(1, 0, 8), Load(1, 4, 14)},
+                 Mmap()});
+  all.push_back({"slices and snapshots of each other",
+                 Small(),
+                 {NewFixedVmo(0, 16), Write(0, 0, 16), Slice(1, 0, 4, 8), Map(0, 2, 12, 0, 2), Map(1, 4, 8, 1, 0),
+                  Store(0, 2, 12)},
+                 {Snapshot(2, 1, 0, 10), Store(1, 5, 2), Map(0, 14, 10, 2, 0), Store(0, 16, 2), Load(0, 2, 22)},
+                 With(Mmap(), Mprotect()),
+                 /*replaces=*/false,
+                 /*kernel_writes=*/true});
+  all.push_back({"resize under several mappings of two spaces",
+                 Small(),
+                 {NewVmo(0, 16), Write(0, 0, 16), Map(0, 0, 8, 0, 0), Map(0, 10, 10, 0, 4, kR), Map(1, 2, 20, 0, 0),
+                  Load(0, 0, 20), Store(1, 2, 16)},
+                 {Resize(0, 6), Load(0, 0, 20), Resize(0, 20), Store(1, 2, 20), Resize(0, 3)},
+                 Mmap()});
 }
 
 std::vector<Sequence> Make() {
@@ -163,6 +241,7 @@ std::vector<Sequence> Make() {
                     Unmap(0, 5, 9), Load(0, 0, 20), Load(1, 0, 16)},
                    Mmap()});
   }
+  AddTrees(all);
   for (Sequence& s : std::vector(all)) {
     // The same where what is committed is realized at once.
     if (s.name != "map over many mappings and gaps" && s.name != "destroy a tree of VMARs") continue;

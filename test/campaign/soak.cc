@@ -246,11 +246,17 @@ class Soak {
       const uint64_t count = 1 + pick(std::min<uint64_t>(8, kPagesEach * (t + 1) - page));
       const Protection protection = pick(2) == 0 ? Protection::Read() : Protection::ReadWrite();
       absl::Status done;
-      if (pick(3) == 0) {
-        done = machine_.space(kShared).space->root()->Protect(machine_.space(kShared).Range(kRemapped + page, count),
-                                                              protection);
-      } else {
-        done = Map(vmos_[pick(kMarks)], page, kRemapped + page, count, protection);
+      const size_t mark = pick(kMarks);
+      switch (pick(4)) {
+        case 0:
+          done = machine_.space(kShared).space->root()->Protect(machine_.space(kShared).Range(kRemapped + page, count),
+                                                                protection);
+          break;
+        case 1:
+          done = ShowSnapshot(mark, page, count);
+          break;
+        default:
+          done = Map(vmos_[mark], page, kRemapped + page, count, protection);
       }
       ++remaps_;
       if (!done.ok() && done.code() != absl::StatusCode::kResourceExhausted) {
@@ -260,6 +266,24 @@ class Soak {
       if (absl::Status s = OwnOperation(model, random, own++); !s.ok()) return verdict_.Report(s);
     }
     Forget(model);
+  }
+
+  // Shows a snapshot of what a VMO holds in its place, and writes what stands there anew: the first page to the
+  // snapshot, as a guest, the second to its parent, as the kernel. So both are copied while others read them.
+  absl::Status ShowSnapshot(size_t mark, uint64_t page, uint64_t count) {
+    auto snapshot = vmos_[mark]->CreateSnapshot(PageCount(page).bytes(), PageCount(count).bytes(), false);
+    if (!snapshot.ok()) return snapshot.status();
+    if (absl::Status s = Map(*snapshot, 0, kRemapped + page, count, Protection::ReadWrite()); !s.ok()) return s;
+    const auto word = [mark](uint64_t n) { return uint64_t{mark + 1} << 32 | n; };
+    Machine::Space& shared = machine_.space(kShared);
+    const Touched written = Store(*shared.space, shared.At(kRemapped + page) + ByteSize(512), word(page));
+    if (!written.ok() && written.status.code() != absl::StatusCode::kResourceExhausted) {
+      return absl::DataLossError(absl::StrFormat("page %d of the shared space, written: %s", kRemapped + page,
+                                                 written.bus ? "SIGBUS" : written.status.ToString()));
+    }
+    if (count == 1) return absl::OkStatus();
+    const uint64_t next = word(page + 1);
+    return vmos_[mark]->Write(PageCount(page + 1).bytes() + ByteSize(512), AsBytes({&next, 1}));
   }
 
   void ReadShared(uint64_t n) {
@@ -308,6 +332,9 @@ class Soak {
   }
 
   absl::Status CheckEnd() {
+    for (uint64_t n = 0; n < pages(); ++n) ReadShared(n);
+    // Snapshots go, and what was copied for them.
+    if (absl::Status s = Map(vmos_[0], 0, kRemapped, pages(), Protection::Read()); !s.ok()) return s;
     for (uint64_t n = 0; n < pages(); ++n) ReadShared(n);
     for (size_t n = 0; n < machine_.space_count(); ++n) {
       if (absl::Status s = machine_.space(n).table->Verify(); !s.ok()) return s;

@@ -31,7 +31,8 @@ struct SoakResult {
 };
 
 // In one address space, guest threads read all pages of a range over and over, and each must show one of the two things
-// that it may: host threads map two VMOs over each other there, change protections, and read too. Besides, each host
+// that it may: host threads map two VMOs, and snapshots of them, over each other there, change protections, read, and
+// write what stands there anew, so that it is copied. Besides, each host
 // thread has an address space of its own for random operations against a model. All share frames, the budget of host
 // mappings, which is small, and a host whose calls fail. At the end there are as many descriptors, mappings and frames
 // as at the beginning. In a process of its own: it leaves the engine's signal handlers installed.
