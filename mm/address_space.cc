@@ -177,13 +177,13 @@ absl::Status AddressSpace::HandleFault(VirtAddr address, Access access, PageWait
   FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
   VmMapping* const mapping = FindMapping(address);
-  if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
-  if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("the mapping doesn't permit it");
+  if (mapping == nullptr) return absl::NotFoundError("");
+  if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("");
   VmPages& pages = mapping->pages;
   absl::MutexLock pages_lock(&pages.mutex());
   const PageIndex page = mapping->PageAt(address);
   const PageIndex vmo_end = mapping->vmo->end();
-  if (page >= vmo_end) return absl::OutOfRangeError("beyond the end of the VMO");
+  if (page >= vmo_end) return absl::OutOfRangeError("");
   if (absl::Status status = pages.CheckContent(); !status.ok()) return status;
   const VirtRange here = PageOf(address);
 

@@ -4,13 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "mm/page_table.h"
+#include "mm/pool.h"
 #include "mm/units.h"
 
 namespace zirconia::mm {
@@ -80,7 +83,7 @@ class ExtentMap {
     Protection protection;
     bool realized = false;
   };
-  using Tree = absl::btree_map<VirtAddr, Extent>;
+  using Tree = absl::btree_map<VirtAddr, Extent, std::less<>, PoolAllocator<std::pair<const VirtAddr, Extent>>>;
 
   static Translation ToTranslation(VirtAddr base, const Extent& extent);
   // Whether `next`, which begins where `extent` ends, can be one with it.

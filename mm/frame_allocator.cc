@@ -24,7 +24,7 @@ constexpr uint64_t kAhead = 64;
 // Of a large owner's surroundings, no more than this part of the machine is sought in one piece.
 constexpr uint64_t kPartOfMachine = 16;
 
-absl::Status Exhausted() { return absl::ResourceExhaustedError("no frame is left"); }
+absl::Status Exhausted() { return absl::ResourceExhaustedError(""); }
 
 unsigned CeilLog2(uint64_t n) { return n <= 1 ? 0 : static_cast<unsigned>(std::bit_width(n - 1)); }
 

@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_format.h"
 #include "mm/check.h"
+#include "mm/pool.h"
 #include "mm/random.h"
 
 namespace zirconia::mm {
@@ -28,17 +32,29 @@ constexpr PageIndex kNoEnd = PageIndex(~uint64_t{0});
 
 // Frames that were put in together. Each is counted by the nodes that cover it; as long as all counts are equal, which
 // is while nobody has cut the run, one number says it for all.
-struct PageTree::Block {
+struct PageTree::Block : FromPool {
+  // From each key, counted in frames, to the next: how many nodes cover that.
+  struct Cuts : absl::btree_map<uint64_t, uint32_t, std::less<>, PoolAllocator<std::pair<const uint64_t, uint32_t>>>,
+                FromPool {};
+
   FrameRun frames;
   uint64_t nodes = 1;  // that point here
   uint32_t covers = 1;
-  // From each key, counted in frames, to the next: how many nodes cover that. Null: `covers`, everywhere.
-  std::unique_ptr<absl::btree_map<uint64_t, uint32_t>> cuts;
+  std::unique_ptr<Cuts> cuts;  // null: `covers`, everywhere
 
   void SplitAt(uint64_t at) const {
     const auto next = cuts->upper_bound(at);
     const auto it = std::prev(next);
     if (it->first != at && at < frames.count.value()) cuts->emplace_hint(next, at, it->second);
+  }
+  // Makes keys of both ends.
+  void CutAround(uint64_t from, uint64_t count) {
+    if (cuts == nullptr) {
+      cuts = std::make_unique<Cuts>();
+      cuts->emplace(0, covers);
+    }
+    SplitAt(from);
+    SplitAt(from + count);
   }
 
   void Cover(uint64_t from, uint64_t count) {
@@ -46,12 +62,7 @@ struct PageTree::Block {
       ++covers;
       return;
     }
-    if (cuts == nullptr) {
-      cuts = std::make_unique<absl::btree_map<uint64_t, uint32_t>>();
-      cuts->emplace(0, covers);
-    }
-    SplitAt(from);
-    SplitAt(from + count);
+    CutAround(from, count);
     for (auto it = cuts->find(from); it != cuts->end() && it->first < from + count; ++it) ++it->second;
   }
 
@@ -60,12 +71,7 @@ struct PageTree::Block {
       if (--covers == 0) free(frames);
       return;
     }
-    if (cuts == nullptr) {
-      cuts = std::make_unique<absl::btree_map<uint64_t, uint32_t>>();
-      cuts->emplace(0, covers);
-    }
-    SplitAt(from);
-    SplitAt(from + count);
+    CutAround(from, count);
     auto it = cuts->find(from);
     while (it != cuts->end() && it->first < from + count) {
       const uint64_t begin = it->first;
@@ -90,7 +96,7 @@ struct PageTree::Block {
   }
 };
 
-struct PageTree::Node {
+struct PageTree::Node : FromPool {
   uint32_t points = 1;  // nodes and trees that point here
   uint32_t priority = NextPriority();
   PageIndex first;
@@ -230,7 +236,8 @@ bool PageTree::Walk(const Node* node, bool shared, PageIndex begin, PageIndex en
       if (!piece(node->offset, last, shared || node->block->covers > 1)) return false;
     } else {
       // Some of its frames may be covered by others, some not.
-      std::vector<std::pair<std::pair<uint64_t, uint64_t>, bool>> pieces;
+      using Piece = std::pair<std::pair<uint64_t, uint64_t>, bool>;
+      absl::InlinedVector<Piece, 4, PoolAllocator<Piece>> pieces;
       const auto& cuts = *node->block->cuts;
       for (auto it = std::prev(cuts.upper_bound(node->offset)); it != cuts.end() && it->first < last; ++it) {
         const uint64_t from = std::max(it->first, node->offset);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
+#include "mm/pool.h"
 
 namespace zirconia::platform {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 absl::Status ReadInPieces(Host& host, const char* path, absl::FunctionRef<bool(std::string_view)> consume) {
   const HostResult<int> fd = host.Open(path, O_RDONLY | O_CLOEXEC, 0);
   if (!fd.ok()) return absl::ErrnoToStatus(fd.error, path);
-  std::vector<char> buffer(64 * 1024);
+  mm::PoolVector<char> buffer(64 * 1024);
   absl::Status status;
   while (true) {
     const HostResult<size_t> count = host.Read(fd.value, buffer.data(), buffer.size());
@@ -77,9 +78,9 @@ std::optional<uint64_t> ReadHostNumber(Host& host, const char* path) {
   return status.ok() ? number : std::nullopt;
 }
 
-absl::StatusOr<std::vector<HostVma>> ReadHostVmas(Host& host, mm::VirtRange range) {
-  std::vector<HostVma> vmas;
-  std::string pending;  // the beginning of a line whose end hasn't been read yet
+absl::StatusOr<mm::PoolVector<HostVma>> ReadHostVmas(Host& host, mm::VirtRange range) {
+  mm::PoolVector<HostVma> vmas;
+  mm::PoolString pending;  // the beginning of a line whose end hasn't been read yet
   const absl::Status status = ReadInPieces(host, "/proc/self/maps", [&](std::string_view text) {
     while (!text.empty()) {
       const size_t newline = text.find('\n');

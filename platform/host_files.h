@@ -4,10 +4,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "mm/pool.h"
 #include "mm/units.h"
 #include "platform/host.h"
 
@@ -24,12 +23,13 @@ struct HostVma {
   uint64_t offset = 0;  // in the file
   uint64_t device = 0;  // 0 with inode 0: anonymous
   uint64_t inode = 0;
-  std::string path;
+  mm::PoolString path;
   friend bool operator==(const HostVma&, const HostVma&) = default;
 };
 
-// The host's mappings that overlap `range`, whole, in address order, unmerged as the host has them.
-absl::StatusOr<std::vector<HostVma>> ReadHostVmas(Host& host, mm::VirtRange range);
+// Page faults may need these: nothing comes from malloc. The host's mappings that overlap `range`, whole, in address
+// order, unmerged as the host has them.
+absl::StatusOr<mm::PoolVector<HostVma>> ReadHostVmas(Host& host, mm::VirtRange range);
 
 }  // namespace zirconia::platform
 

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "mm/pool.h"
+
 namespace zirconia::platform {
 namespace {
 
@@ -38,7 +40,15 @@ auto FirstEndingAfter(auto& reservations, mm::VirtAddr address) {
                           [](mm::VirtAddr a, const mm::VirtRange& r) { return a < r.end(); });
 }
 
+// Memory of our own, which no reservation knows of.
+void* MapForPool(size_t bytes) {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
 }  // namespace
+
+LinuxHost::LinuxHost() { mm::Pool::SetSource(MapForPool); }
 
 HostOutcome LinuxHost::RegisterReservation(mm::VirtRange range) {
   absl::MutexLock lock(&mutex_);

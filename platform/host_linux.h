@@ -13,6 +13,8 @@ namespace zirconia::platform {
 // Makes the calls in this process. There can be several; each knows only the reservations that were registered with it.
 class LinuxHost final : public Host {
  public:
+  // From the first one on, mm's pool takes its memory from the host, not from the C library.
+  LinuxHost();
   HostOutcome RegisterReservation(mm::VirtRange range) override ABSL_LOCKS_EXCLUDED(mutex_);
   void UnregisterReservation(mm::VirtRange range) override ABSL_LOCKS_EXCLUDED(mutex_);
   HostResult<uintptr_t> Mmap(uintptr_t address, size_t length, int protection, int flags, int fd,

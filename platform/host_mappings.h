@@ -3,12 +3,15 @@
 #define ZIRCONIA_PLATFORM_HOST_MAPPINGS_H_
 
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "absl/container/btree_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "mm/page_table.h"
+#include "mm/pool.h"
 #include "mm/units.h"
 
 namespace zirconia::platform {
@@ -80,7 +83,8 @@ class HostMappings {
   absl::Status Verify() const;
 
  private:
-  using Tree = absl::btree_map<mm::VirtAddr, HostMapping>;
+  using Tree = absl::btree_map<mm::VirtAddr, HostMapping, std::less<>,
+                               mm::PoolAllocator<std::pair<const mm::VirtAddr, HostMapping>>>;
 
   HostExtent ToExtent(Tree::const_iterator it) const;
   Tree::const_iterator At(mm::VirtAddr address) const;

@@ -29,9 +29,9 @@ mm::Protection ToProtection(int protection) {
 }
 
 // What is mapped in `range`; nothing where /proc can't be read.
-std::vector<HostVma> VmasIn(Host& host, VirtRange range) {
-  absl::StatusOr<std::vector<HostVma>> vmas = ReadHostVmas(host, range);
-  return vmas.ok() ? *std::move(vmas) : std::vector<HostVma>();
+mm::PoolVector<HostVma> VmasIn(Host& host, VirtRange range) {
+  absl::StatusOr<mm::PoolVector<HostVma>> vmas = ReadHostVmas(host, range);
+  return vmas.ok() ? *std::move(vmas) : mm::PoolVector<HostVma>();
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ HostResult<uintptr_t> Linux61Host::Mremap(uintptr_t old_address, size_t old_leng
                                           uintptr_t new_address) {
   if (old_length != 0) {
     const VirtRange source = RangeOf(old_address, old_length);
-    const std::vector<HostVma> vmas = VmasIn(base(), source);
+    const mm::PoolVector<HostVma> vmas = VmasIn(base(), source);
     if (vmas.size() != 1 || !vmas[0].range.Contains(source)) {
       if ((flags & MREMAP_FIXED) != 0) (void)Tear(new_address, new_length);
       return {0, EFAULT};
@@ -172,7 +172,7 @@ uint64_t MapCountHost::count() {
 }
 
 int64_t MapCountHost::GrowthOfReplacing(VirtRange range, int64_t pieces) {
-  const std::vector<HostVma> vmas = VmasIn(base(), range);
+  const mm::PoolVector<HostVma> vmas = VmasIn(base(), range);
   int64_t growth = pieces - static_cast<int64_t>(vmas.size());
   if (!vmas.empty() && vmas.front().range.base < range.base) ++growth;
   if (!vmas.empty() && vmas.back().range.end() > range.end()) ++growth;

@@ -93,7 +93,7 @@ void HostPageTable::Commit(absl::Span<const PageTableEdit> edits, Reservation re
   absl::MutexLock lock(&mutex_);
 
   PageTableEffects done;
-  absl::InlinedVector<VirtRange, 4> dirty;
+  absl::InlinedVector<VirtRange, 4, mm::PoolAllocator<VirtRange>> dirty;
   for (const PageTableEdit& edit : edits) {
     if (edit.range.empty()) continue;
     translations_.Apply(edit, /*realized=*/false, effects != nullptr ? &done : nullptr);
@@ -206,7 +206,7 @@ void HostPageTable::Execute(const Step& step, uint64_t& prepaid) {
 }
 
 void HostPageTable::RevokeExcess(VirtRange range) {
-  absl::InlinedVector<VirtRange, 4> excess;
+  absl::InlinedVector<VirtRange, 4, mm::PoolAllocator<VirtRange>> excess;
   remapper_.mappings().ForEach(range, [&](const HostExtent& e) {
     mutex_.AssertHeld();
     if (!e.mapping.accessible()) return true;

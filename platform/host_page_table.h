@@ -100,7 +100,7 @@ class HostPageTable final : public mm::PageTable, private MapBudget::Client {
     mm::VirtRange range;
     HostMapping target;
   };
-  using Plan = absl::InlinedVector<Step, 4>;
+  using Plan = absl::InlinedVector<Step, 4, mm::PoolAllocator<Step>>;
   // Something that `Realize` has to do.
   struct Gap {
     mm::VirtRange range;

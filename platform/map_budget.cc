@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mm/pool.h"
 #include "platform/host_files.h"
 
 namespace zirconia::platform {
@@ -25,7 +26,7 @@ bool MapBudget::MakeRoom(uint64_t n) {
   // More than is asked for, so that the next ones find room too; but a small part of what is there.
   const uint64_t wanted = std::max(n, std::min<uint64_t>(limit_ / 16, 256));
   absl::MutexLock lock(&mutex_);
-  std::vector<Client*> by_size = clients_;
+  mm::PoolVector<Client*> by_size(clients_.begin(), clients_.end());  // a page fault may need it
   std::sort(by_size.begin(), by_size.end(), [](const Client* a, const Client* b) {
     if (a->evicted_last() != b->evicted_last()) return b->evicted_last();
     return a->host_mapping_count() > b->host_mapping_count();

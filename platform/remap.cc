@@ -229,7 +229,7 @@ void Remapper::Audit(VirtRange range) {
 }
 
 RemapOutcome Remapper::Protect(VirtRange range, mm::Protection protection) {
-  absl::InlinedVector<HostExtent, 4> mapped;
+  absl::InlinedVector<HostExtent, 4, mm::PoolAllocator<HostExtent>> mapped;
   mappings_.ForEach(range, [&mapped](const HostExtent& e) {
     if (!e.mapping.reserved()) mapped.push_back(e);
     return true;
@@ -268,7 +268,7 @@ void Remapper::Revoke(VirtRange range) {
     const VirtRange exact = mappings_.HullOfMapped(range);
     if (exact.empty() || PutReservation(exact)) return;
     // The cut was refused. Making whole extents inaccessible splits nothing.
-    std::vector<HostExtent> whole;
+    mm::PoolVector<HostExtent> whole;
     mappings_.ForEach(range, [this, &whole](const HostExtent& e) {
       if (e.mapping.accessible()) whole.push_back(mappings_.Find(e.range.base));
       return true;
@@ -309,7 +309,7 @@ void Remapper::FillHole(VirtRange hole) {
 
 bool Remapper::Resync(VirtRange range, const HostMapping& target, bool protection_only) {
   if (strategy_ == RemapStrategy::kNaive) return true;
-  absl::StatusOr<std::vector<HostVma>> vmas;
+  absl::StatusOr<mm::PoolVector<HostVma>> vmas;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Pause(attempt);
     vmas = ReadHostVmas(host_, range);
@@ -318,7 +318,7 @@ bool Remapper::Resync(VirtRange range, const HostMapping& target, bool protectio
   if (!vmas.ok()) Stop("/proc/self/maps can't be read", range);
 
   // What was there, cut at the same places as what is there now.
-  std::vector<HostExtent> before;
+  mm::PoolVector<HostExtent> before;
   mappings_.ForEach(range, [&before](const HostExtent& e) { return before.push_back(e), true; });
   bool changed = false;
   VirtAddr cursor = range.base;
@@ -343,7 +343,7 @@ bool Remapper::Resync(VirtRange range, const HostMapping& target, bool protectio
       HostMapping wanted = target.Advanced(was.range.base - range.base);
       if (protection_only) wanted.first_frame = was.mapping.first_frame;
       if (!found.has_value() || (now != was.mapping && now != wanted)) {
-        Stop(absl::StrFormat("a stranger's mapping (%s) stands in the window", vma.path), was.range);
+        Stop(absl::StrFormat("a stranger's mapping (%s) stands in the window", vma.path.c_str()), was.range);
       }
       changed = changed || now != was.mapping;
       mappings_.Set(was.range, now);

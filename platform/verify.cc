@@ -24,7 +24,7 @@ std::string Describe(const HostExtent& e) {
 // What /proc/self/maps shows in the window, with neighbours joined that could be one: the host doesn't always join
 // them.
 absl::StatusOr<std::vector<HostExtent>> ReadHost(Host& host, VirtRange window, const BackingFile& file) {
-  const absl::StatusOr<std::vector<HostVma>> vmas = ReadHostVmas(host, window);
+  const absl::StatusOr<mm::PoolVector<HostVma>> vmas = ReadHostVmas(host, window);
   if (!vmas.ok()) return vmas.status();
   std::vector<HostExtent> extents;
   VirtAddr cursor = window.base;
@@ -32,7 +32,7 @@ absl::StatusOr<std::vector<HostExtent>> ReadHost(Host& host, VirtRange window, c
     const std::optional<HostMapping> mapping = ToHostMapping(vma, file);
     if (!mapping.has_value()) {
       return absl::InternalError(
-          absl::StrFormat("a stranger (%s) stands in the window at %#x", vma.path, vma.range.base.value()));
+          absl::StrFormat("a stranger (%s) stands in the window at %#x", vma.path.c_str(), vma.range.base.value()));
     }
     const HostExtent extent = HostExtent{vma.range, *mapping}.CutTo(window);
     if (extent.range.base != cursor) {

@@ -66,13 +66,13 @@ int Reserve(Host& host, VirtRange range) {
 std::string Describe(VirtRange range) { return absl::StrFormat("[%#x, %#x)", range.base.value(), range.end().value()); }
 
 absl::Status Occupied(Host& host, VirtRange range) {
-  const absl::StatusOr<std::vector<HostVma>> vmas = ReadHostVmas(host, range);
+  const absl::StatusOr<mm::PoolVector<HostVma>> vmas = ReadHostVmas(host, range);
   if (!vmas.ok() || vmas->empty()) return absl::AlreadyExistsError(Describe(range) + " isn't free");
   const HostVma& first = vmas->front();
   return absl::AlreadyExistsError(absl::StrFormat(
       "%s isn't free: %s stands at %s", Describe(range),
       first.path.empty() ? (first.protection.none() ? "a reservation (another window?)" : "an anonymous mapping")
-                         : first.path,
+                         : first.path.c_str(),
       Describe(first.range)));
 }
 
@@ -83,7 +83,7 @@ absl::Status ReserveFailed(Host& host, VirtRange range, int error) {
 
 // The largest part of `range` that is free and holds `needed`; nullopt where `needed` isn't free.
 absl::StatusOr<std::optional<VirtRange>> LargestFree(Host& host, VirtRange range, VirtRange needed) {
-  const absl::StatusOr<std::vector<HostVma>> vmas = ReadHostVmas(host, range);
+  const absl::StatusOr<mm::PoolVector<HostVma>> vmas = ReadHostVmas(host, range);
   if (!vmas.ok()) return vmas.status();
   std::optional<VirtRange> best;
   VirtAddr begin = range.base;

@@ -2,6 +2,8 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
+#include <string>
+#include <string_view>
 
 #include "test/support/command.h"
 
@@ -10,8 +12,10 @@ namespace {
 
 // A sanitizer leaves the signals alone: how the program ends without one is what is looked at.
 test::CommandResult Run(const char* way) {
-  constexpr char kLeaveSignals[] = "ASAN_OPTIONS=handle_segv=0:handle_sigbus=0:handle_abort=0:detect_leaks=0";
-  return test::RunCommand({"/usr/bin/env", kLeaveSignals, LIBRARY_PROGRAM, way}, 60);
+  const std::string leave_signals = "handle_segv=0:handle_sigbus=0:handle_abort=0";
+  return test::RunCommand({"/usr/bin/env", "ASAN_OPTIONS=detect_leaks=0:" + leave_signals,
+                           "TSAN_OPTIONS=" + leave_signals, LIBRARY_PROGRAM, way},
+                          60);
 }
 
 void CheckExits(const char* way, int code) {
@@ -30,6 +34,16 @@ void CheckDies(const char* way, int signal) {
 }
 
 TEST_CASE("a fault on mapped memory is answered, and keeps errno", "[library]") { CheckExits("works", 0); }
+
+TEST_CASE("answering a fault, or finding that there is no answer, doesn't call the C library's allocator",
+          "[library]") {
+  // A sanitizer has an allocator of its own.
+  if (std::string_view(B_SANITIZE) != "none") return;
+  const test::CommandResult result = test::RunCommand({FAULT_PATH_PROGRAM}, 60);
+  INFO(result.err);
+  CHECK(result.signal == 0);
+  CHECK(result.exit_code == 0);
+}
 
 TEST_CASE("a fault elsewhere, or that the kernel can't answer, kills as it does without the library", "[library]") {
   CheckDies("null", SIGSEGV);
