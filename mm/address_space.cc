@@ -227,10 +227,13 @@ absl::Status AddressSpace::HandleFault(VirtAddr address, Access access, PageWait
   }
   auto reservation = table_.Prepare({&edit, 1});
   if (!reservation.ok()) return reservation.status();
-  if (edit.kind == PageTableEdit::Kind::kMapZero) pages.NoteZeros(*mapping);
+  if (edit.kind == PageTableEdit::Kind::kMapZero) {
+    pages.NoteZeros(*mapping);
+  } else {
+    pages.NoteShown(*mapping);
+  }
   pages.Install(std::move(made), mapping, freed);
   if (write) pages.NoteWrite(page, page + PageCount(1));
-  mapping->may_show_frames = true;
   table_.Commit({&edit, 1}, *std::move(reservation), nullptr);
   return table_.Realize(here);
 }

@@ -339,7 +339,10 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
     if (edits.empty()) return absl::OkStatus();
     auto reservation = in.table_.Prepare(edits);
     if (!reservation.ok()) return reservation.status();
-    for (const Part& part : parts) part.mapping->may_show_frames = true;
+    for (const Part& part : parts) {
+      part.mapping->pages.mutex().AssertHeld();
+      part.mapping->pages.NoteShown(*part.mapping);
+    }
     in.table_.Commit(edits, *std::move(reservation), nullptr);
     return in.table_.Realize(range);
   }

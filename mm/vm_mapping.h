@@ -50,8 +50,9 @@ class VmMapping {
   Protection protection;
   Protection max_protection;
   bool immutable = false;
-  uint64_t origin = 0;           // which call of Map made it: only parts of one mapping are joined again
-  bool may_show_frames = false;  // the page table may translate some of it, to frames or to zeros
+  uint64_t origin = 0;  // which call of Map made it: only parts of one mapping are joined again
+  // The page table may translate some of it, to frames or to zeros; its VMO lists it exactly then.
+  bool may_show_frames = false;
   bool may_show_zeros = false;
 };
 

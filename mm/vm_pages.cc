@@ -104,7 +104,7 @@ VmPages::~VmPages() {
     if (source != nullptr) source->Close();
   }
   if (kind_ == Kind::kPhysical) frames_.Conceal(tree_.FindFrom(PageIndex(0))->pages.frames);
-  ZIRCONIA_CHECK(mappings_.size() == 0, "a VMO dies while it is mapped");
+  ZIRCONIA_CHECK(mapping_count_ == 0, "a VMO dies while it is mapped");
   tree_.Clear([&](FrameRun run) { Release(run, freed); });
   family_->members.erase(birth_);
 }
@@ -459,7 +459,7 @@ absl::StatusOr<std::shared_ptr<VmPages>> VmPages::Snapshot(PageIndex begin, Page
 
 void VmPages::WriteProtect(PageIndex begin, PageIndex end) {
   mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
-    if (!mapping.may_show_frames || !mapping.protection.write()) return;
+    if (!mapping.protection.write()) return;
     const PageTableEdit edit = PageTableEdit::Protect(mapping.RangeOf(begin, end), mapping.protection.WithoutWrite());
     mapping.table.Commit({&edit, 1});
   });
@@ -472,7 +472,7 @@ void VmPages::TakeOut(PageIndex begin, PageIndex end, const VmMapping* except) {
 
 void VmPages::TakeOutOfMappings(PageIndex begin, PageIndex end, const VmMapping* except) {
   mappings_.ForEachIn(begin, end, [&](VmMapping& mapping) {
-    if (!mapping.may_show_frames || &mapping == except) return;
+    if (&mapping == except) return;
     const PageTableEdit edit = PageTableEdit::Unmap(mapping.RangeOf(begin, end));
     mapping.table.Commit({&edit, 1});
   });
@@ -489,21 +489,28 @@ void VmPages::TakeOutZeros(PageIndex begin, PageIndex end, const VmMapping* exce
 }
 
 void VmPages::AddMapping(VmMapping& mapping) {
-  mappings_.Insert(mapping);
+  ++mapping_count_;
+  if (mapping.may_show_frames) mappings_.Insert(mapping);
   if (mapping.may_show_zeros) ++zero_mappings_;
 }
 
 void VmPages::RemoveMapping(VmMapping& mapping) {
-  mappings_.Erase(mapping);
+  --mapping_count_;
+  if (mapping.may_show_frames) mappings_.Erase(mapping);
   if (mapping.may_show_zeros) --zero_mappings_;
 }
 
-bool VmPages::HasMapping(const VmMapping& mapping) const { return mappings_.Contains(const_cast<VmMapping&>(mapping)); }
+bool VmPages::HasMapping(const VmMapping& mapping) const {
+  return mappings_.Contains(const_cast<VmMapping&>(mapping)) == mapping.may_show_frames;
+}
+
+void VmPages::NoteShown(VmMapping& mapping) {
+  if (!std::exchange(mapping.may_show_frames, true)) mappings_.Insert(mapping);
+}
 
 void VmPages::NoteZeros(VmMapping& mapping) {
-  mapping.may_show_frames = true;
-  if (std::exchange(mapping.may_show_zeros, true)) return;
-  ++zero_mappings_;
+  NoteShown(mapping);
+  if (!std::exchange(mapping.may_show_zeros, true)) ++zero_mappings_;
 }
 
 void VmPages::RemoveView(VmObject* view) {
@@ -529,6 +536,7 @@ absl::Status VmPages::Verify() const {
   size_t zeros = 0;
   mappings_.ForEachIn(PageIndex(0), PageIndex(~uint64_t{0}), [&](VmMapping& mapping) {
     if (&mapping.pages != this) status = absl::InternalError("a VMO lists a mapping of another");
+    if (!mapping.may_show_frames) status = absl::InternalError("a VMO lists a mapping that shows nothing");
     if (mapping.may_show_zeros) ++zeros;
   });
   if (zeros != zero_mappings_) return absl::InternalError("count of mappings that show zeros is wrong");

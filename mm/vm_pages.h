@@ -309,12 +309,15 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   bool Modified(bool reset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
   void EvictClean(FreedFrames& freed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
-  // A mapping is listed exactly as long as it lives; it is taken out before its range changes, and put back.
+  // A mapping is known exactly as long as it lives; it is taken out before its range changes, and put back. What it may
+  // show is listed from the first time on, so that one that nobody touches costs next to nothing.
   void AddMapping(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
   void RemoveMapping(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
+  // For checks: whether it is listed if it has to be.
   bool HasMapping(const VmMapping& mapping) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
-  bool IsMapped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex()) { return mappings_.size() != 0; }
-  // Notes that zeros were mapped through it.
+  bool IsMapped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex()) { return mapping_count_ != 0; }
+  // Notes, before it is so, that the page table may translate some of it; or some of it to zeros.
+  void NoteShown(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
   void NoteZeros(VmMapping& mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
   // The VMOs that show these, oldest first: slices, and the one that they are slices of, while it lives.
@@ -380,7 +383,8 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   uint64_t birth_ ABSL_GUARDED_BY(family_->mutex);
   PageTree tree_ ABSL_GUARDED_BY(family_->mutex);
   std::vector<VmObject*> views_ ABSL_GUARDED_BY(family_->mutex);
-  MappingIndex mappings_ ABSL_GUARDED_BY(family_->mutex);
+  size_t mapping_count_ ABSL_GUARDED_BY(family_->mutex) = 0;
+  MappingIndex mappings_ ABSL_GUARDED_BY(family_->mutex);     // those that may show frames or zeros
   size_t zero_mappings_ ABSL_GUARDED_BY(family_->mutex) = 0;  // of those, the ones that may show zeros
   // Pages that the kernel is writing to, and pages that devices reach.
   absl::InlinedVector<std::pair<PageIndex, PageIndex>, 2> writes_ ABSL_GUARDED_BY(family_->mutex);
