@@ -29,8 +29,10 @@ AddressSpace::AddressSpace(VirtRange range, PageTable& table, Options options)
 
 std::shared_ptr<AddressSpace> AddressSpace::Create(VirtRange range, PageTable& table, Options options) {
   std::shared_ptr<AddressSpace> space(new AddressSpace(range, table, options));
-  space->root_.reset(
-      new VmAddressRegion(space, nullptr, range, {Protection::All(), /*can_map_specific=*/true}, false, "root"));
+  absl::MutexLock lock(&space->mutex_);
+  space->root_.reset(new VmAddressRegion(space, space->nodes_, nullptr, range,
+                                         {Protection::All(), /*can_map_specific=*/true}, false, "root"));
+  space->owners_.emplace(range.base, space->root_.get());
   return space;
 }
 
@@ -44,119 +46,134 @@ void AddressSpace::Destroy() {
 
 void AddressSpace::DestroyAll(Removed& removed) {
   if (!root_->alive_) return;
-  Kill(root_, removed);
-  Clear(range_, removed);
+  MappingList all = MappingsIn(range_);
+  Kill(*root_, removed);
+  Clear(range_, std::move(all), removed);
+  owners_.clear();
 }
 
 VmMapping* AddressSpace::FindMapping(VirtAddr address) const {
-  auto it = mappings_.upper_bound(address);
-  if (it == mappings_.begin()) return nullptr;
-  --it;
-  return it->second->range.Contains(address) ? it->second.get() : nullptr;
+  const auto next = owners_.upper_bound(address);
+  if (next == owners_.begin()) return nullptr;
+  const auto entry = std::prev(next)->second->tree_.Find(address);
+  return entry ? entry->child.mapping() : nullptr;
 }
 
-AddressSpace::Mappings::iterator AddressSpace::MappingsFrom(VirtAddr address) {
-  auto it = mappings_.upper_bound(address);
-  if (it != mappings_.begin()) {
-    const auto before = std::prev(it);
-    if (before->second->range.Contains(address)) return before;
-  }
-  return it;
-}
-
-void AddressSpace::ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) {
-  if (range.empty()) return;
-  for (auto it = MappingsFrom(range.base); it != mappings_.end() && it->first < range.end(); ++it) {
-    if (!visit(*it->second)) return;
+void AddressSpace::ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) const {
+  if (range.empty() || owners_.empty()) return;
+  // No mapping reaches from one owner's addresses into those of another.
+  for (auto owner = std::prev(owners_.upper_bound(range.base)); owner != owners_.end() && owner->first < range.end();) {
+    const auto here = owner++;
+    const VirtAddr end = owner == owners_.end() ? range.end() : std::min(owner->first, range.end());
+    const VirtRange part = VirtRange::FromTo(std::max(here->first, range.base), end);
+    if (!here->second->tree_.ForEach(part, [&](const auto& entry) { return visit(*entry.child.mapping()); })) return;
   }
 }
 
-bool AddressSpace::AnyImmutable(VirtRange range) {
-  bool any = false;
-  ForEachMapping(range, [&](VmMapping& mapping) { return !(any = mapping.immutable); });
-  return any;
+AddressSpace::MappingList AddressSpace::MappingsIn(VirtRange range) const {
+  MappingList all;
+  ForEachMapping(range, [&](VmMapping& mapping) { return all.push_back(&mapping), true; });
+  return all;
 }
 
-void AddressSpace::SplitAt(VirtAddr address) {
-  VmMapping* lower = FindMapping(address);
-  if (lower == nullptr || lower->range.base == address) return;
-  lower->vmo->mutex().AssertHeld();
-  lower->vmo->RemoveMapping(*lower);
-  auto upper = std::make_unique<VmMapping>(*lower);
-  upper->first_page = lower->PageAt(address);
-  upper->range = VirtRange::FromTo(address, lower->range.end());
-  lower->range.size = address - lower->range.base;
-  lower->vmo->AddMapping(*lower);
-  lower->vmo->AddMapping(*upper);
-  mappings_.emplace(address, std::move(upper));
+bool AddressSpace::AnyImmutable(const MappingList& mappings) {
+  return std::any_of(mappings.begin(), mappings.end(), [](const VmMapping* mapping) { return mapping->immutable; });
+}
+
+void AddressSpace::Own(VmAddressRegion& region) {
+  VmAddressRegion* const parent = std::prev(owners_.upper_bound(region.range_.base))->second;
+  if (region.range_.end() < range_.end()) owners_.try_emplace(region.range_.end(), parent);
+  owners_.insert_or_assign(region.range_.base, &region);
+}
+
+void AddressSpace::Disown(VirtRange range, VmAddressRegion& parent) {
+  const auto next = owners_.erase(owners_.lower_bound(range.base), owners_.lower_bound(range.end()));
+  if (next != owners_.end() && next->first == range.end() && next->second == &parent) owners_.erase(next);
+  const auto here = owners_.lower_bound(range.base);
+  if (here == owners_.begin() || std::prev(here)->second != &parent) owners_.emplace_hint(here, range.base, &parent);
+}
+
+VmMapping* AddressSpace::Split(VmMapping& mapping, VirtAddr address) {
+  mapping.vmo->mutex().AssertHeld();
+  mapping.vmo->RemoveMapping(mapping);
+  VmMapping* const upper = mappings_.New(mapping);
+  upper->first_page = mapping.PageAt(address);
+  upper->range = VirtRange::FromTo(address, mapping.range.end());
+  mapping.range.size = address - mapping.range.base;
+  mapping.vmo->AddMapping(mapping);
+  mapping.vmo->AddMapping(*upper);
+  mapping.region->tree_.SetEnd(mapping.range.base, address);
+  mapping.region->tree_.Insert(upper->range, RegionChild(upper));
+  return upper;
 }
 
 void AddressSpace::JoinAround(VirtRange range) {
-  auto it = mappings_.lower_bound(range.base);
-  if (it != mappings_.begin()) --it;
-  while (it != mappings_.end()) {
-    const auto next = std::next(it);
-    if (next == mappings_.end() || next->first > range.end()) return;
-    VmMapping& low = *it->second;
-    VmMapping& high = *next->second;
-    if (low.origin != high.origin || low.range.end() != high.range.base || low.end_page() != high.first_page ||
-        low.protection != high.protection) {
-      it = next;
+  VmMapping* low = range.base == range_.base ? nullptr : FindMapping(range.base - ByteSize(1));
+  if (low == nullptr) low = FindMapping(range.base);
+  while (low != nullptr && low->range.end() <= range.end()) {
+    VmMapping* const high = FindMapping(low->range.end());
+    if (high == nullptr) return;
+    if (low->origin != high->origin || low->end_page() != high->first_page || low->protection != high->protection) {
+      low = high;
       continue;
     }
-    low.vmo->mutex().AssertHeld();
-    low.vmo->RemoveMapping(low);
-    low.vmo->RemoveMapping(high);
-    low.range.size += high.range.size;
-    low.may_show_frames |= high.may_show_frames;
-    low.may_show_zeros |= high.may_show_zeros;
-    low.vmo->AddMapping(low);
-    it = std::prev(mappings_.erase(next));
+    low->vmo->mutex().AssertHeld();
+    low->vmo->RemoveMapping(*low);
+    low->vmo->RemoveMapping(*high);
+    low->range.size += high->range.size;
+    low->may_show_frames |= high->may_show_frames;
+    low->may_show_zeros |= high->may_show_zeros;
+    low->vmo->AddMapping(*low);
+    low->region->tree_.Erase(high->range.base);
+    low->region->tree_.SetEnd(low->range.base, low->range.end());
+    mappings_.Delete(high);
   }
 }
 
-void AddressSpace::TakeMappings(VirtRange range, Removed& removed) {
-  if (range.empty()) return;
-  SplitAt(range.base);
-  SplitAt(range.end());
-  const auto first = mappings_.lower_bound(range.base);
-  auto it = first;
-  for (; it != mappings_.end() && it->first < range.end(); ++it) {
-    VmMapping& mapping = *it->second;
-    mapping.vmo->mutex().AssertHeld();
-    mapping.vmo->RemoveMapping(mapping);
-    if (mapping.region->alive_) mapping.region->gaps_.Insert(mapping.range);
-    removed.mappings.push_back(std::move(it->second));
-  }
-  mappings_.erase(first, it);
+void AddressSpace::CutTo(VirtRange range, MappingList& mappings) {
+  if (mappings.empty()) return;
+  if (mappings.front()->range.base < range.base) mappings.front() = Split(*mappings.front(), range.base);
+  if (mappings.back()->range.end() > range.end()) Split(*mappings.back(), range.end());
 }
 
-void AddressSpace::Clear(VirtRange range, Removed& removed) {
+void AddressSpace::TakeMappings(VirtRange range, MappingList mappings, Removed& removed) {
+  CutTo(range, mappings);
+  for (VmMapping* mapping : mappings) {
+    mapping->vmo->mutex().AssertHeld();
+    mapping->vmo->RemoveMapping(*mapping);
+    if (mapping->region->alive_) mapping->region->tree_.Erase(mapping->range.base);
+    removed.vmos.push_back(mapping->vmo);
+    mappings_.Delete(mapping);
+  }
+}
+
+void AddressSpace::Clear(VirtRange range, MappingList mappings, Removed& removed) {
   VmoLocks locks;
-  bool shown = false;
-  ForEachMapping(range, [&](VmMapping& mapping) {
-    locks.Add(*mapping.vmo);
-    return true;
-  });
+  for (const VmMapping* mapping : mappings) locks.Add(*mapping->vmo);
   locks.Lock();
-  ForEachMapping(range, [&](VmMapping& mapping) { return !(shown = mapping.may_show_frames); });
+  const bool shown =
+      std::any_of(mappings.begin(), mappings.end(), [](const VmMapping* m) { return m->may_show_frames; });
   if (shown) {
     const PageTableEdit edit = PageTableEdit::Unmap(range);
     table_.Commit({&edit, 1});
   }
-  TakeMappings(range, removed);
+  TakeMappings(range, std::move(mappings), removed);
+  for (const auto& region : removed.regions) region->tree_.Close();
 }
 
-void AddressSpace::Kill(std::shared_ptr<VmAddressRegion> region, Removed& removed) {
+void AddressSpace::Kill(VmAddressRegion& region, Removed& removed) {
+  if (region.parent_ != nullptr) region.parent_->tree_.Erase(region.range_.base);
   size_t next = removed.regions.size();
-  removed.regions.push_back(std::move(region));
+  removed.regions.push_back(region.shared_from_this());
   for (; next < removed.regions.size(); ++next) {
     VmAddressRegion& dying = *removed.regions[next];
     dying.alive_ = false;
     dying.parent_ = nullptr;
-    dying.gaps_.Clear();
-    for (auto& [base, child] : dying.children_) removed.regions.push_back(std::move(child));
-    dying.children_.clear();
+    dying.self_.reset();
+    dying.tree_.ForEach(dying.range_, [&](const RegionTree::Entry& entry) {
+      if (VmAddressRegion* child = entry.child.region()) removed.regions.push_back(child->shared_from_this());
+      return true;
+    });
   }
 }
 
@@ -306,22 +323,26 @@ std::vector<RegionInfo> AddressSpace::Regions() const {
     info.range = regions[i]->range_;
     info.name = regions[i]->name_;
     all.push_back(std::move(info));
-    for (const auto& [base, child] : regions[i]->children_) regions.push_back(child.get());
+    regions[i]->tree_.ForEach(regions[i]->range_, [&](const RegionTree::Entry& entry) {
+      if (const VmAddressRegion* child = entry.child.region()) regions.push_back(child);
+      return true;
+    });
   }
-  for (const auto& [base, mapping] : mappings_) {
+  ForEachMapping(range_, [&](const VmMapping& mapping) {
     RegionInfo info;
-    info.depth = mapping->region->depth_ + 1;
-    info.range = mapping->range;
+    info.depth = mapping.region->depth_ + 1;
+    info.range = mapping.range;
     info.is_mapping = true;
-    info.protection = mapping->protection;
-    info.max_protection = mapping->max_protection;
-    info.vmo_offset = mapping->OffsetInVmo();
-    info.vmo = mapping->vmo;
-    info.name = mapping->vmo->name();
-    absl::MutexLock vmo_lock(&mapping->vmo->mutex());
-    info.committed = mapping->vmo->ChargedIn(mapping->first_page, mapping->end_page());
+    info.protection = mapping.protection;
+    info.max_protection = mapping.max_protection;
+    info.vmo_offset = mapping.OffsetInVmo();
+    info.vmo = mapping.vmo;
+    info.name = mapping.vmo->name();
+    absl::MutexLock vmo_lock(&mapping.vmo->mutex());
+    info.committed = mapping.vmo->ChargedIn(mapping.first_page, mapping.end_page());
     all.push_back(std::move(info));
-  }
+    return true;
+  });
   std::sort(all.begin(), all.end(), [](const RegionInfo& a, const RegionInfo& b) {
     return a.range.base != b.range.base ? a.range.base < b.range.base : a.depth < b.depth;
   });

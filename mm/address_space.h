@@ -14,6 +14,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "mm/page_table.h"
+#include "mm/region_tree.h"
+#include "mm/slab.h"
 #include "mm/units.h"
 #include "mm/vm_mapping.h"
 #include "mm/vm_object.h"
@@ -96,38 +98,46 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
  private:
   friend class VmAddressRegion;
 
-  // All mappings of the address space, of whatever region, by address.
-  using Mappings = absl::btree_map<VirtAddr, std::unique_ptr<VmMapping>>;
+  // From each key to the next: the innermost region there. So what stands at an address is found without a descent
+  // through regions, which may be nested however deep.
+  using Owners = absl::btree_map<VirtAddr, VmAddressRegion*>;
+  using MappingList = absl::InlinedVector<VmMapping*, 8>;
   using Edits = absl::InlinedVector<PageTableEdit, 4>;
 
-  // What was taken out of the tree. It is declared before the locks, so that what it holds dies when they are dropped.
+  // What was taken out of the tree, and may die with it. It is declared before the locks, so that it does when they are
+  // dropped.
   struct Removed {
     std::vector<std::shared_ptr<VmAddressRegion>> regions;
-    std::vector<std::unique_ptr<VmMapping>> mappings;
+    absl::InlinedVector<std::shared_ptr<VmObject>, 2> vmos;  // that were mapped
   };
 
   AddressSpace(VirtRange range, PageTable& table, Options options);
 
   VmMapping* FindMapping(VirtAddr address) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  // The first mapping that ends above `address`.
-  Mappings::iterator MappingsFrom(VirtAddr address) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  // Calls `visit` for each mapping that overlaps `range`, in order; stops when it returns false.
-  void ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  bool AnyImmutable(VirtRange range) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Calls `visit` for each mapping that overlaps `range`, in whatever region, in order; stops when it returns false.
+  void ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  MappingList MappingsIn(VirtRange range) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  static bool AnyImmutable(const MappingList& mappings);
+
+  // Gives a new region its addresses, or takes those of one that is gone, and of all below it, back for its parent.
+  void Own(VmAddressRegion& region) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Disown(VirtRange range, VmAddressRegion& parent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // The one split and the one join through which each edit goes; the locks of the VMOs are held. Neither changes what
-  // an address means.
-  void SplitAt(VirtAddr address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // an address means. `mapping` holds `address`, and begins below it; the upper part is returned.
+  VmMapping* Split(VmMapping& mapping, VirtAddr address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void JoinAround(VirtRange range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Takes the mappings in `range` out of the tree and out of their VMOs' lists, whose locks are held; the page table is
-  // left alone.
-  void TakeMappings(VirtRange range, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes everything in `range` out, translations included. The regions in it are dead already. Takes the locks of the
-  // VMOs.
-  void Clear(VirtRange range, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Marks a region dead, and everything below it.
-  void Kill(std::shared_ptr<VmAddressRegion> region, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Cuts those of `mappings`, which are all that overlap `range`, that pass its ends, so that they are what is in it.
+  void CutTo(VirtRange range, MappingList& mappings) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes `mappings`, which are all that overlap `range`, out of it and out of their VMOs' lists, whose locks are held;
+  // the page table is left alone. Those of dead regions stay in their trees.
+  void TakeMappings(VirtRange range, MappingList mappings, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same with their translations, and empties the regions in `removed`. Takes the locks of the VMOs.
+  void Clear(VirtRange range, MappingList mappings, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Marks a region dead, and everything below it, and takes it out of its parent.
+  void Kill(VmAddressRegion& region, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DestroyAll(Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Adds what translates the committed pages of `range`, a part of `mapping`, whose VMO's lock is held.
@@ -146,6 +156,7 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   absl::StatusOr<PinnedBytes> PinIf(bool check_protection, VirtAddr address, ByteSize length, Access access,
                                     PageWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  absl::Status VerifyRegion(const VmAddressRegion& region) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status VerifyRegions() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status VerifyMapping(const VmMapping& mapping) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status VerifyTranslation(Translation translation) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -155,7 +166,9 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   PageTable& table_;
   const Options options_;
   std::shared_ptr<VmAddressRegion> root_;  // written once, by Create
-  Mappings mappings_ ABSL_GUARDED_BY(mutex_);
+  SlabOf<VmMapping> mappings_ ABSL_GUARDED_BY(mutex_);
+  RegionTree::Nodes nodes_ ABSL_GUARDED_BY(mutex_);
+  Owners owners_ ABSL_GUARDED_BY(mutex_);
   uint64_t random_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_origin_ ABSL_GUARDED_BY(mutex_) = 1;
 };

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "absl/container/btree_set.h"
 #include "absl/functional/function_ref.h"
+#include "mm/pool.h"
 #include "mm/units.h"
 
 namespace zirconia::mm {
@@ -40,8 +42,8 @@ class MappingIndex {
   static constexpr unsigned kClassShift = 58;
   static Entry EntryOf(VmMapping& mapping);
 
-  absl::btree_set<Entry> entries_;
-  uint64_t classes_ = 0;  // bit n: there are entries of class n
+  absl::btree_set<Entry, std::less<>, PoolAllocator<Entry>> entries_;  // faults insert
+  uint64_t classes_ = 0;                                               // bit n: there are entries of class n
 };
 
 }  // namespace zirconia::mm

@@ -40,11 +40,11 @@ std::optional<VirtRange> VmAddressRegion::LowestGap(ByteSize size, ByteSize alig
                                                     VirtAddr limit) const {
   // A gap with this much more holds an aligned place wherever it begins.
   const ByteSize slack = align - ByteSize(kPageSize);
-  auto gap = gaps_.FindFirst(size + slack, from);
+  auto gap = tree_.FindGap(size + slack, from);
   if (gap && PlacesIn(*gap, from, limit, size, align)) return gap;
   if (slack == ByteSize(0)) return std::nullopt;
   // Only the gaps that are hardly larger are left: they are looked at one by one.
-  while ((gap = gaps_.FindFirst(size, from)) && gap->base < limit) {
+  while ((gap = tree_.FindGap(size, from)) && gap->base < limit) {
     if (PlacesIn(*gap, from, limit, size, align)) return gap;
     from = gap->end();
   }
@@ -65,7 +65,7 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Place(const Placement& placement, Byte
       if (placement.offset > range_.size - size) return absl::InvalidArgumentError("outside of the region");
       const VirtAddr base = range_.base + placement.offset;
       if (AlignDown(base, align) != base) return absl::InvalidArgumentError("the place isn't aligned as wanted");
-      if (placement.kind == Placement::Kind::kAt && !gaps_.Contains({base, size})) {
+      if (placement.kind == Placement::Kind::kAt && !tree_.IsFree({base, size})) {
         return absl::ResourceExhaustedError("occupied");
       }
       return base;
@@ -90,7 +90,7 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Place(const Placement& placement, Byte
 }
 
 std::optional<VirtAddr> VmAddressRegion::CompactPlace(ByteSize size, ByteSize align, VirtAddr limit) const {
-  const auto first = gaps_.At(range_.base);
+  const auto first = tree_.GapAt(range_.base);
   if (first == range_) return std::nullopt;  // there is nothing yet to be next to
   const VirtAddr first_child = first ? first->end() : range_.base;
   if (const auto gap = LowestGap(size, align, first_child, limit)) {
@@ -112,7 +112,7 @@ std::optional<VirtAddr> VmAddressRegion::RandomPlace(ByteSize size, ByteSize ali
   VirtAddr drawn;
   for (int i = 0; i < kDraws; ++i) {
     drawn = draw(*all);
-    if (gaps_.Contains({drawn, size})) return drawn;
+    if (tree_.IsFree({drawn, size})) return drawn;
   }
   auto gap = LowestGap(size, align, drawn, limit);
   if (!gap) gap = LowestGap(size, align, range_.base, limit);

@@ -54,10 +54,8 @@ absl::Status VerifyFrames(const FrameAllocator& frames, absl::Span<const std::sh
 
 absl::Status AddressSpace::Verify() const {
   absl::ReaderMutexLock lock(&mutex_);
-  if (absl::Status status = VerifyRegions(); !status.ok()) return status;
-  for (const auto& [base, mapping] : mappings_) {
-    if (base != mapping->range.base) return Broken(base, "a mapping isn't where it is listed");
-    if (absl::Status status = VerifyMapping(*mapping); !status.ok()) return status;
+  if (root_->alive_) {
+    if (absl::Status status = VerifyRegions(); !status.ok()) return status;
   }
   if (absl::Status status = table_.Verify(); !status.ok()) return status;
   for (const Translation& translation : table_.Snapshot()) {
@@ -66,39 +64,47 @@ absl::Status AddressSpace::Verify() const {
   return absl::OkStatus();
 }
 
+absl::Status AddressSpace::VerifyRegion(const VmAddressRegion& region) const {
+  if (absl::Status status = region.tree_.Verify(); !status.ok()) return status;
+  absl::Status status;
+  region.tree_.ForEach(region.range_, [&](const RegionTree::Entry& entry) {
+    if (const VmAddressRegion* child = entry.child.region()) {
+      if (entry.range != child->range_ || child->parent_ != &region || !child->alive_ || child->self_.get() != child ||
+          child->depth_ != region.depth_ + 1) {
+        status = Broken(entry.range.base, "a sub-region isn't what its parent thinks it is");
+      }
+    } else {
+      mutex_.AssertReaderHeld();
+      const VmMapping& mapping = *entry.child.mapping();
+      if (entry.range != mapping.range || mapping.region != &region) {
+        status = Broken(entry.range.base, "a mapping isn't what its region thinks it is");
+      } else {
+        status = VerifyMapping(mapping);
+      }
+    }
+    return status.ok();
+  });
+  return status;
+}
+
 absl::Status AddressSpace::VerifyRegions() const {
-  std::vector<const VmAddressRegion*> regions;
-  if (root_->alive_) regions.push_back(root_.get());
-  size_t mappings_seen = 0;
+  std::vector<const VmAddressRegion*> regions = {root_.get()};
+  Owners owners;
   for (size_t i = 0; i < regions.size(); ++i) {
     const VmAddressRegion& region = *regions[i];
-    if (absl::Status status = region.gaps_.Verify(); !status.ok()) return status;
-    // Gaps, sub-regions and mappings together are the region, each address once.
-    std::vector<VirtRange> parts;
-    region.gaps_.ForEach([&](VirtRange gap) { parts.push_back(gap); });
-    for (const auto& [base, child] : region.children_) {
-      if (base != child->range_.base || child->parent_ != &region || !child->alive_ ||
-          child->depth_ != region.depth_ + 1) {
-        return Broken(base, "a sub-region isn't what its parent thinks it is");
-      }
-      parts.push_back(child->range_);
-      regions.push_back(child.get());
-    }
-    for (auto it = mappings_.lower_bound(region.range_.base); it != mappings_.end() && it->first < region.range_.end();
-         ++it) {
-      if (it->second->region != &region) continue;
-      parts.push_back(it->second->range);
-      ++mappings_seen;
-    }
-    std::sort(parts.begin(), parts.end(), [](VirtRange a, VirtRange b) { return a.base < b.base; });
+    if (absl::Status status = VerifyRegion(region); !status.ok()) return status;
     VirtAddr at = region.range_.base;
-    for (const VirtRange part : parts) {
-      if (part.base != at || part.empty()) return Broken(at, "addresses of a region are lost, or used twice");
-      at = part.end();
-    }
-    if (at != region.range_.end()) return Broken(at, "addresses of a region are lost, or used twice");
+    region.tree_.ForEach(region.range_, [&](const RegionTree::Entry& entry) {
+      VmAddressRegion* const child = entry.child.region();
+      if (child == nullptr) return true;
+      regions.push_back(child);
+      if (at < entry.range.base) owners[at] = const_cast<VmAddressRegion*>(&region);
+      at = entry.range.end();
+      return true;
+    });
+    if (at < region.range_.end()) owners[at] = const_cast<VmAddressRegion*>(&region);
   }
-  if (mappings_seen != mappings_.size()) return absl::InternalError("a mapping stands in no living region");
+  if (owners != owners_) return absl::InternalError("addresses belong to another region than to the innermost");
   return absl::OkStatus();
 }
 

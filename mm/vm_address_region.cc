@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/container/inlined_vector.h"
 #include "mm/vm_mapping.h"
 #include "mm/vmo_locks.h"
 
@@ -31,26 +33,16 @@ bool IsSpecific(const Placement& placement) {
 
 }  // namespace
 
-VmAddressRegion::VmAddressRegion(std::weak_ptr<AddressSpace> space, VmAddressRegion* parent, VirtRange range,
-                                 RegionCaps caps, bool compact, std::string name)
+VmAddressRegion::VmAddressRegion(std::weak_ptr<AddressSpace> space, RegionTree::Nodes& nodes, VmAddressRegion* parent,
+                                 VirtRange range, RegionCaps caps, bool compact, std::string name)
     : space_(std::move(space)),
       parent_(parent),
       range_(range),
       caps_(caps),
       compact_(compact),
       name_(std::move(name)),
-      depth_(parent == nullptr ? 0 : parent->depth_ + 1) {
-  gaps_.Insert(range);
-}
-
-VmAddressRegion::Children::const_iterator VmAddressRegion::ChildrenFrom(VirtAddr address) const {
-  auto it = children_.upper_bound(address);
-  if (it != children_.begin()) {
-    const auto before = std::prev(it);
-    if (before->second->range_.Contains(address)) return before;
-  }
-  return it;
-}
+      depth_(parent == nullptr ? 0 : parent->depth_ + 1),
+      tree_(range, nodes) {}
 
 absl::StatusOr<std::shared_ptr<VmAddressRegion>> VmAddressRegion::Allocate(const AllocateRequest& request) {
   const auto space = space_.lock();
@@ -73,9 +65,10 @@ absl::StatusOr<std::shared_ptr<VmAddressRegion>> VmAddressRegion::Allocate(const
   if (!base.ok()) return base.status();
   const VirtRange range{*base, request.size};
   std::shared_ptr<VmAddressRegion> child(
-      new VmAddressRegion(space, this, range, request.caps, request.placement.compact, request.name));
-  gaps_.Remove(range);
-  children_.emplace(range.base, child);
+      new VmAddressRegion(space, space->nodes_, this, range, request.caps, request.placement.compact, request.name));
+  child->self_ = child;
+  tree_.Insert(range, RegionChild(child.get()));
+  space->Own(*child);
   return child;
 }
 
@@ -100,18 +93,18 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   const auto base = Place(placement, *size, in.random_state());
   if (!base.ok()) return base.status();
   const VirtRange range{*base, *size};
-  // Anything else was placed in a gap: what is next to it isn't looked at, which would be a cache miss.
-  const bool replaces = placement.kind == Placement::Kind::kAtReplacing;
-  const VirtRange replaced = replaces ? range : VirtRange{range.base, ByteSize(0)};
-  if (in.AnyImmutable(replaced)) return Immutable();
-  if (replaces) {
-    const auto child = ChildrenFrom(range.base);
-    if (child != children_.end() && child->first < range.end()) {
+  // Anything else was placed in a gap.
+  AddressSpace::MappingList replaced;
+  if (placement.kind == Placement::Kind::kAtReplacing) {
+    replaced = in.MappingsIn(range);
+    if (AddressSpace::AnyImmutable(replaced)) return Immutable();
+    if (!tree_.ForEach(range, [](const RegionTree::Entry& entry) { return entry.child.region() == nullptr; })) {
       return absl::InvalidArgumentError("a sub-region stands there");
     }
   }
 
-  auto mapping = std::make_unique<VmMapping>(&in, in.table_, request.vmo);
+  VmMapping* const mapping = in.mappings_.New(&in, in.table_, request.vmo);
+  absl::Cleanup unused = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { in.mappings_.Delete(mapping); };
   mapping->region = this;
   mapping->range = range;
   mapping->first_page = request.vmo->first() + PageCount::Of(request.vmo_offset);
@@ -122,17 +115,14 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
 
   VmoLocks locks;
   locks.Add(*request.vmo);
-  in.ForEachMapping(replaced, [&](VmMapping& old) {
-    locks.Add(*old.vmo);
-    return true;
-  });
+  for (const VmMapping* old : replaced) locks.Add(*old->vmo);
   locks.Lock();
   request.vmo->mutex().AssertHeld();
 
   // What is shown at once: all that is committed, where that is wanted, or where something was shown before, so that
   // there is no time at which nothing is. Where it is the latter and can't be had, faults will do.
-  bool was_shown = false;
-  in.ForEachMapping(replaced, [&](VmMapping& old) { return !(was_shown = old.may_show_frames); });
+  const bool was_shown =
+      std::any_of(replaced.begin(), replaced.end(), [](const VmMapping* old) { return old->may_show_frames; });
   const bool must_show = request.populate || in.options_.realize == AddressSpace::Realize::kOnMap;
   AddressSpace::Edits edits;
   PageTable::Reservation reservation;
@@ -160,10 +150,10 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   }
   if (edits.empty() && was_shown) edits.push_back(PageTableEdit::Unmap(range));
 
-  in.TakeMappings(replaced, removed);
-  gaps_.Remove(range);
+  in.TakeMappings(range, std::move(replaced), removed);
   request.vmo->AddMapping(*mapping);
-  in.mappings_.emplace(range.base, std::move(mapping));
+  tree_.Insert(range, RegionChild(mapping));
+  std::move(unused).Cancel();
   if (!edits.empty()) {
     in.table_.Commit(edits, std::move(reservation), nullptr);
     // Where the host refuses, touches will ask it again.
@@ -180,18 +170,24 @@ absl::Status VmAddressRegion::Unmap(VirtRange range) {
   if (!alive_) return Dead();
   const auto checked = Check(range, range_);
   if (!checked) return absl::InvalidArgumentError("not a range of pages in this region");
-  if (space->AnyImmutable(*checked)) return Immutable();
-  const auto first = ChildrenFrom(checked->base);
-  auto last = first;
-  for (; last != children_.end() && last->first < checked->end(); ++last) {
-    if (!checked->Contains(last->second->range_)) return absl::InvalidArgumentError("a sub-region would be cut");
+  AddressSpace::MappingList mappings;
+  absl::InlinedVector<VmAddressRegion*, 4> regions;
+  tree_.ForEach(*checked, [&](const RegionTree::Entry& entry) {
+    if (VmAddressRegion* region = entry.child.region()) {
+      regions.push_back(region);
+    } else {
+      mappings.push_back(entry.child.mapping());
+    }
+    return true;
+  });
+  if (!regions.empty()) mappings = space->MappingsIn(*checked);
+  if (AddressSpace::AnyImmutable(mappings)) return Immutable();
+  for (const VmAddressRegion* region : regions) {
+    if (!checked->Contains(region->range_)) return absl::InvalidArgumentError("a sub-region would be cut");
   }
-  for (auto it = first; it != last; ++it) {
-    gaps_.Insert(it->second->range_);
-    space->Kill(it->second, removed);
-  }
-  children_.erase(first, last);
-  space->Clear(*checked, removed);
+  for (VmAddressRegion* region : regions) space->Kill(*region, removed);
+  space->Clear(*checked, std::move(mappings), removed);
+  for (const VmAddressRegion* region : regions) space->Disown(region->range_, *this);
   return absl::OkStatus();
 }
 
@@ -225,12 +221,10 @@ absl::Status VmAddressRegion::Protect(VirtRange range, Protection protection) {
     return true;
   });
   // What may never change is refused as such, also where it stands in a sub-region.
-  if (!status.ok()) return in.AnyImmutable(range) ? Immutable() : status;
+  if (!status.ok()) return AddressSpace::AnyImmutable(in.MappingsIn(range)) ? Immutable() : status;
   if (at < range.end()) {
-    const auto child = ChildrenFrom(at);
-    if (child != children_.end() && child->second->range_.Contains(at)) {
-      return absl::InvalidArgumentError("a sub-region stands there");
-    }
+    const auto there = tree_.Find(at);
+    if (there && there->child.region() != nullptr) return absl::InvalidArgumentError("a sub-region stands there");
     return absl::NotFoundError("a part of the range isn't mapped");
   }
   locks.Lock();
@@ -258,12 +252,9 @@ absl::Status VmAddressRegion::Protect(VirtRange range, Protection protection) {
     }
     in.table_.Commit(edits, std::move(reservation), nullptr);
   }
-  in.SplitAt(range.base);
-  in.SplitAt(range.end());
-  in.ForEachMapping(range, [&](VmMapping& mapping) {
-    mapping.protection = protection;
-    return true;
-  });
+  AddressSpace::MappingList mappings = in.MappingsIn(range);
+  in.CutTo(range, mappings);
+  for (VmMapping* mapping : mappings) mapping->protection = protection;
   in.JoinAround(range);
   return absl::OkStatus();
 }
@@ -274,17 +265,16 @@ absl::Status VmAddressRegion::Destroy() {
   AddressSpace::Removed removed;
   absl::MutexLock lock(&space->mutex_);
   if (!alive_) return Dead();
-  if (space->AnyImmutable(range_)) return Immutable();
+  AddressSpace::MappingList mappings = space->MappingsIn(range_);
+  if (AddressSpace::AnyImmutable(mappings)) return Immutable();
   if (parent_ == nullptr) {
     space->DestroyAll(removed);
     return absl::OkStatus();
   }
   VmAddressRegion& parent = *parent_;
-  parent.gaps_.Insert(range_);
-  const auto self = parent.children_.find(range_.base);
-  space->Kill(std::move(self->second), removed);
-  parent.children_.erase(self);
-  space->Clear(range_, removed);
+  space->Kill(*this, removed);
+  space->Clear(range_, std::move(mappings), removed);
+  space->Disown(range_, parent);
   return absl::OkStatus();
 }
 
@@ -308,7 +298,7 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
   absl::Status status;
   in.ForEachMapping(range, [&](VmMapping& mapping) {
     if (mapping.range.base > at) return false;
-    if (op != RangeOp::kMapRange && op != RangeOp::kPrefetch && !mapping.protection.write()) {
+    if (op != RangeOp::kMapRange && op != RangeOp::kPrefetch && op != RangeOp::kHint && !mapping.protection.write()) {
       status = absl::PermissionDeniedError("the mapping isn't writable");
       return false;
     }
@@ -318,6 +308,7 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
   });
   if (!status.ok()) return status;
   if (at < range.end()) return absl::FailedPreconditionError("a part of the range isn't mapped");
+  if (op == RangeOp::kHint) return absl::OkStatus();
   locks.Lock();
 
   struct Part {
@@ -402,6 +393,7 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
       break;
     case RangeOp::kMapRange:
     case RangeOp::kPrefetch:
+    case RangeOp::kHint:
       break;
   }
   return absl::OkStatus();

@@ -8,11 +8,10 @@
 #include <optional>
 #include <string>
 
-#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mm/address_space.h"
-#include "mm/gap_tree.h"
+#include "mm/region_tree.h"
 #include "mm/units.h"
 #include "mm/vm_object.h"
 
@@ -61,7 +60,8 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
     bool populate = false;      // ZX_VM_MAP_RANGE: realize what is committed, now
     bool immutable = false;     // the vDSO's code: unmap, protect and overwrite are PERMISSION_DENIED
   };
-  enum class RangeOp : uint8_t { kCommit, kDecommit, kMapRange, kZero, kPrefetch };
+  // kHint changes nothing: it is there for the checks.
+  enum class RangeOp : uint8_t { kCommit, kDecommit, kMapRange, kZero, kPrefetch, kHint };
 
   VmAddressRegion(const VmAddressRegion&) = delete;
   VmAddressRegion& operator=(const VmAddressRegion&) = delete;
@@ -85,17 +85,16 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
   // AddressSpace::Destroy, but an immutable mapping is PERMISSION_DENIED here too.
   absl::Status Destroy();
   // zx_vmar_op_range. A gap is FAILED_PRECONDITION (ZX_ERR_BAD_STATE). OUT_OF_RANGE: outside of this region, or beyond
-  // the end of a VMO. All but kMapRange and kPrefetch: PERMISSION_DENIED where a mapping isn't writable.
+  // the end of a VMO. All but kMapRange, kPrefetch and kHint: PERMISSION_DENIED where a mapping isn't
+  // writable.
   // RESOURCE_EXHAUSTED: no frame is left, or no room to map. Where pages are a pager's: VmPages::Bring.
   absl::Status OpRange(RangeOp op, VirtRange range, PageWait* wait = nullptr);
 
  private:
   friend class AddressSpace;
 
-  using Children = absl::btree_map<VirtAddr, std::shared_ptr<VmAddressRegion>>;
-
-  VmAddressRegion(std::weak_ptr<AddressSpace> space, VmAddressRegion* parent, VirtRange range, RegionCaps caps,
-                  bool compact, std::string name);
+  VmAddressRegion(std::weak_ptr<AddressSpace> space, RegionTree::Nodes& nodes, VmAddressRegion* parent, VirtRange range,
+                  RegionCaps caps, bool compact, std::string name);
 
   // All that follows is guarded by the address space's lock.
 
@@ -106,9 +105,6 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
   std::optional<VirtAddr> CompactPlace(ByteSize size, ByteSize align, VirtAddr limit) const;
   std::optional<VirtAddr> RandomPlace(ByteSize size, ByteSize align, VirtAddr limit, uint64_t& random) const;
 
-  // The first sub-region that ends above `address`.
-  Children::const_iterator ChildrenFrom(VirtAddr address) const;
-
   const std::weak_ptr<AddressSpace> space_;
   VmAddressRegion* parent_;  // null: the root, or dead
   const VirtRange range_;
@@ -116,9 +112,9 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
   const bool compact_;
   const std::string name_;
   const int depth_;
-  std::atomic<bool> alive_ = true;  // read without the lock, too
-  Children children_;               // sub-regions; mappings are the address space's
-  GapTree gaps_;                    // what neither a sub-region nor a mapping of this region takes
+  std::atomic<bool> alive_ = true;         // read without the lock, too
+  RegionTree tree_;                        // owns the mappings in it
+  std::shared_ptr<VmAddressRegion> self_;  // while its parent has it
 };
 
 }  // namespace zirconia::mm

@@ -15,14 +15,15 @@ namespace zirconia::mm {
 class AddressSpace;
 class VmAddressRegion;
 
-// Belongs to its address space, and is known to its VMO as long as it is there.
+// Made in its address space's slab, and given back when it is taken out of its region; known to its VMO as long as it
+// is there.
 //
 // Locking: what is written under two locks may be read under either. `range`, `first_page` and `protection` are written
 // under the address space's and the VMO's lock. The `may_show...` flags are the VMO's. All else is the address space's.
 class VmMapping {
  public:
   VmMapping(const AddressSpace* in_space, PageTable& in_table, std::shared_ptr<VmObject> of_vmo)
-      : space(in_space), table(in_table), vmo(std::move(of_vmo)), pages(vmo->pages()) {}
+      : space(in_space), vmo(std::move(of_vmo)), pages(vmo->pages()), table(in_table) {}
   // The same but for the range: for the upper part of one that is cut.
   VmMapping(const VmMapping&) = default;
   VmMapping& operator=(const VmMapping&) = delete;
@@ -40,20 +41,21 @@ class VmMapping {
     return {range.base + (begin - first_page).bytes(), (end - begin).bytes()};
   }
 
+  // What mapping and unmapping look at stands in one cache line.
   const AddressSpace* const space;
-  PageTable& table;
   const std::shared_ptr<VmObject> vmo;
-  VmPages& pages;                     // the VMO's; what follows counts pages as they do
   VmAddressRegion* region = nullptr;  // that it stands in
   VirtRange range;
-  PageIndex first_page;
   Protection protection;
   Protection max_protection;
   bool immutable = false;
-  uint64_t origin = 0;  // which call of Map made it: only parts of one mapping are joined again
   // The page table may translate some of it, to frames or to zeros; its VMO lists it exactly then.
   bool may_show_frames = false;
   bool may_show_zeros = false;
+  PageIndex first_page;
+  VmPages& pages;  // the VMO's, which count pages as `first_page` does
+  PageTable& table;
+  uint64_t origin = 0;  // which call of Map made it: only parts of one mapping are joined again
 };
 
 }  // namespace zirconia::mm

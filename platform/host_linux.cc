@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "mm/pool.h"
+#include "mm/slab.h"
 
 namespace zirconia::platform {
 namespace {
@@ -46,9 +47,15 @@ void* MapForPool(size_t bytes) {
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
+// A chunk of a slab. It does without as well.
+void AdviseChunk(void* chunk, size_t size) { madvise(chunk, size, MADV_HUGEPAGE); }
+
 }  // namespace
 
-LinuxHost::LinuxHost() { mm::Pool::SetSource(MapForPool); }
+LinuxHost::LinuxHost() {
+  mm::Pool::SetSource(MapForPool);
+  mm::Slab::SetAdvice(AdviseChunk);
+}
 
 HostOutcome LinuxHost::RegisterReservation(mm::VirtRange range) {
   absl::MutexLock lock(&mutex_);

@@ -13,7 +13,8 @@ namespace zirconia::platform {
 // Makes the calls in this process. There can be several; each knows only the reservations that were registered with it.
 class LinuxHost final : public Host {
  public:
-  // From the first one on, mm's pool takes its memory from the host, not from the C library.
+  // From the first one on, mm's pool takes its memory from the host, not from the C library, and mm's slabs
+  // have huge pages where the host gives them.
   LinuxHost();
   HostOutcome RegisterReservation(mm::VirtRange range) override ABSL_LOCKS_EXCLUDED(mutex_);
   void UnregisterReservation(mm::VirtRange range) override ABSL_LOCKS_EXCLUDED(mutex_);

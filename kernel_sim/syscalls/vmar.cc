@@ -1,8 +1,6 @@
 // zx_vmar_*.
 #include "kernel_sim/vmar.h"
 
-#include <optional>
-
 #include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 #include "kernel_sim/syscalls/caller.h"
@@ -64,16 +62,6 @@ zx_status_t PlacementFrom(const mm::VmAddressRegion& region, zx_vm_option_t opti
     return ZX_ERR_INVALID_ARGS;
   }
   return ZX_OK;
-}
-
-// Whether mappings cover all of the range.
-bool IsMapped(const mm::AddressSpace& space, mm::VirtRange range) {
-  mm::VirtAddr covered = range.base;
-  for (const mm::RegionInfo& r : space.Regions()) {
-    if (r.is_mapping && r.range.Contains(covered)) covered = r.range.end();
-    if (covered >= range.end()) return true;
-  }
-  return false;
 }
 
 // The vDSO's code: executable only as a whole, once in a process, and not writable by anybody.
@@ -232,19 +220,20 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
   zx_rights_t rights = 0;
   if (const zx_status_t s = caller.handles().Get(handle, 0, &vmar, &rights); s != ZX_OK) return s;
   if (buffer || buffer_size != 0 || size == 0) return ZX_ERR_INVALID_ARGS;
-  std::optional<mm::VmAddressRegion::RangeOp> range_op;
+  using RangeOp = mm::VmAddressRegion::RangeOp;
+  RangeOp range_op = RangeOp::kHint;
   switch (op) {
     case ZX_VMAR_OP_COMMIT:
-      range_op = mm::VmAddressRegion::RangeOp::kCommit;
+      range_op = RangeOp::kCommit;
       break;
     case ZX_VMAR_OP_DECOMMIT:
-      range_op = mm::VmAddressRegion::RangeOp::kDecommit;
+      range_op = RangeOp::kDecommit;
       break;
     case ZX_VMAR_OP_MAP_RANGE:
-      range_op = mm::VmAddressRegion::RangeOp::kMapRange;
+      range_op = RangeOp::kMapRange;
       break;
     case ZX_VMO_OP_ZERO:
-      range_op = mm::VmAddressRegion::RangeOp::kZero;
+      range_op = RangeOp::kZero;
       break;
     case ZX_VMAR_OP_DONT_NEED:
     case ZX_VMAR_OP_ALWAYS_NEED:
@@ -252,7 +241,7 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
     default:
       return ZX_ERR_INVALID_ARGS;
   }
-  const bool changes = range_op.has_value() && op != ZX_VMAR_OP_MAP_RANGE;
+  const bool changes = range_op != RangeOp::kMapRange && range_op != RangeOp::kHint;
   if (changes && (rights & ZX_RIGHT_WRITE) == 0) return ZX_ERR_ACCESS_DENIED;
   if (!vmar->region().alive()) return ZX_ERR_BAD_STATE;
   const auto rounded = mm::ByteSize(size).RoundUpToPage();
@@ -260,14 +249,13 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
   if (op == ZX_VMAR_OP_DECOMMIT && !mm::ByteSize(size).IsPageAligned()) return ZX_ERR_INVALID_ARGS;
   const mm::VirtRange range{mm::VirtAddr(address), *rounded};
   if (!range.IsValid() || !vmar->region().range().Contains(range)) return ZX_ERR_OUT_OF_RANGE;
-  const auto carry_out = [&](mm::VmAddressRegion::RangeOp what) {
+  const auto carry_out = [&](RangeOp what) {
     return WithPages([&](mm::PageWait& wait) { return vmar->region().OpRange(what, range, &wait); });
   };
-  if (range_op.has_value()) return carry_out(*range_op);
-  if (!IsMapped(*vmar->space()->aspace(), range)) return ZX_ERR_BAD_STATE;
+  const zx_status_t status = carry_out(range_op);
   // As far as that can be done.
-  if (op == ZX_VMAR_OP_ALWAYS_NEED) carry_out(mm::VmAddressRegion::RangeOp::kPrefetch);
-  return ZX_OK;
+  if (status == ZX_OK && op == ZX_VMAR_OP_ALWAYS_NEED) carry_out(RangeOp::kPrefetch);
+  return status;
 }
 
 }  // namespace sys

@@ -79,5 +79,49 @@ TEST_CASE("Destroying a VMAR tree ten thousand levels deep") {
   m.Verify();
 }
 
+TEST_CASE("Regions inside of regions: each address is its innermost region's, also when some are gone") {
+  constexpr uint64_t kLevels = 500;
+  Machine m;
+  const auto vmo = m.Vmo(2);
+  // Region i is [2i, 4096 - 2i), with a mapping at its first page, and what is left of its parent on both sides.
+  std::vector<std::shared_ptr<VmAddressRegion>> regions = {m.a.root};
+  for (uint64_t i = 1; i <= kLevels; ++i) {
+    const auto child = regions.back()->Allocate(RegionAt(2, 4096 - 4 * i));
+    REQUIRE(child.ok());
+    regions.push_back(*child);
+    REQUIRE((*child)->Map(MapAt(0, vmo, 0, 1)).ok());
+  }
+  m.Verify();
+  const auto is_mapped = [&](uint64_t page) { return m.a.space->HandleFault(At(page), Access::kRead).ok(); };
+  for (uint64_t i = 1; i <= kLevels; ++i) {
+    REQUIRE(is_mapped(2 * i));
+    REQUIRE_FALSE(is_mapped(2 * i + 1));
+  }
+  CHECK(m.a.space->Regions().size() == 2 * kLevels + 1);
+
+  // A place right of one, and one left of the next: both are its parent's.
+  REQUIRE(regions[10]->Map(MapAt(1, vmo, 0, 1)).ok());
+  const auto beside = regions[10]->Allocate(RegionAt(4096 - 4 * 10 - 2, 2));
+  REQUIRE(beside.ok());
+  REQUIRE((*beside)->Map(MapAt(0, vmo, 0, 2)).ok());
+  REQUIRE(is_mapped(4096 - 2 * 10 - 1));
+  m.Verify();
+
+  REQUIRE(regions[11]->Destroy().ok());
+  m.Verify();
+  CHECK(vmo->mapping_count() == 12);
+  CHECK(is_mapped(2 * 10));
+  CHECK(is_mapped(2 * 10 + 1));
+  CHECK(is_mapped(4096 - 2 * 10 - 1));
+  CHECK_FALSE(is_mapped(2 * 11));
+  CHECK(regions[10]->Map(MapAt(2, vmo, 0, 1)).ok());
+  CHECK(is_mapped(2 * 10 + 2));
+  REQUIRE((*beside)->Destroy().ok());
+  m.Verify();
+  REQUIRE(m.a.root->Unmap(AtPages(0, 4096)).ok());
+  CHECK(vmo->mapping_count() == 0);
+  m.Verify();
+}
+
 }  // namespace
 }  // namespace zirconia::mm

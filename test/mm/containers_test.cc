@@ -1,13 +1,14 @@
 // The ordered containers of mm, each against a plain one.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <iterator>
 #include <map>
 #include <set>
 
 #include "mm/bitmap.h"
-#include "mm/gap_tree.h"
 #include "mm/mapping_index.h"
 #include "mm/random.h"
+#include "mm/slab.h"
 #include "mm/vm_mapping.h"
 #include "test/mm/fixture.h"
 
@@ -48,115 +49,34 @@ TEST_CASE("NumberSet: gives its least number, at every size") {
   }
 }
 
-TEST_CASE("GapTree: finds the lowest range that is large enough") {
-  GapTree gaps;
-  gaps.Insert(AtPages(0, 2));
-  gaps.Insert(AtPages(10, 5));
-  gaps.Insert(AtPages(20, 3));
-  gaps.Insert(AtPages(15, 1));
-  CHECK(gaps.size() == 3);
-  CHECK(gaps.FindFirst(Pages(3), kBase) == AtPages(10, 6));
-  CHECK(gaps.FindFirst(Pages(3), At(13)) == AtPages(10, 6));
-  CHECK(gaps.FindFirst(Pages(3), At(14)) == AtPages(20, 3));
-  CHECK_FALSE(gaps.FindFirst(Pages(7), kBase));
-  gaps.Remove(AtPages(11, 2));
-  CHECK(gaps.At(At(10)) == AtPages(10, 1));
-  CHECK_FALSE(gaps.At(At(12)));
-  CHECK(gaps.Contains(AtPages(13, 3)));
-  CHECK_FALSE(gaps.Contains(AtPages(13, 4)));
-}
-
-// A GapTree, and the same as a plain set of pages.
-struct CheckedGaps {
-  explicit CheckedGaps(uint64_t pages) : free(pages) {}
-
-  void Set(uint64_t first, uint64_t n, bool value) {
-    value ? gaps.Insert(AtPages(first, n)) : gaps.Remove(AtPages(first, n));
-    std::fill_n(free.begin() + static_cast<long>(first), n, value);
-  }
-  bool All(uint64_t first, uint64_t n, bool value) const {
-    const auto begin = free.begin() + static_cast<long>(first);
-    return std::all_of(begin, begin + static_cast<long>(n), [&](bool b) { return b == value; });
-  }
-  void CheckFindFirst(uint64_t want, uint64_t from) const {
-    std::optional<VirtAddr> expected;
-    for (uint64_t p = from, run = 0; p < free.size() && !expected; ++p) {
-      run = free[p] ? run + 1 : 0;
-      if (run == want) expected = At(p + 1 - want);
+TEST_CASE("Slab: pieces are apart, and what was freed last is used first") {
+  static int advised;
+  Slab::SetAdvice([](void* chunk, size_t size) {
+    advised += reinterpret_cast<uintptr_t>(chunk) % size == 0 && size == Slab::kLargestChunk ? 1 : 100;
+  });
+  {
+    Slab slab(100);
+    std::set<std::byte*> pieces;
+    while (pieces.size() * 128 < 4 * Slab::kLargestChunk) {
+      auto* const piece = static_cast<std::byte*>(slab.Allocate());
+      std::fill_n(piece, 100, std::byte{1});
+      REQUIRE(reinterpret_cast<uintptr_t>(piece) % Slab::kAlign == 0);
+      REQUIRE(pieces.insert(piece).second);
     }
-    const auto found = gaps.FindFirst(Pages(want), At(from));
-    REQUIRE(found.has_value() == expected.has_value());
-    if (found) REQUIRE(std::max(found->base, At(from)) == *expected);
-  }
-  void CheckAll() const {
-    REQUIRE(gaps.Verify() == absl::OkStatus());
-    std::vector<bool> seen(free.size());
-    gaps.ForEach([&](VirtRange gap) {
-      std::fill_n(seen.begin() + static_cast<long>(PageCount::Of(gap.base - kBase).value()),
-                  PageCount::Of(gap.size).value(), true);
-    });
-    REQUIRE(seen == free);
-  }
-
-  GapTree gaps;
-  std::vector<bool> free;
-};
-
-TEST_CASE("GapTree: random insertions and removals agree with a plain set of pages") {
-  uint64_t random = 7;
-  const auto pick = [&](uint64_t n) { return NextRandom(random) % n; };
-  // Tens of large gaps, and thousands of small ones.
-  for (const auto& [pages, most] : {std::pair{200, 20}, std::pair{8000, 2}}) {
-    CheckedGaps checked(pages);
-    for (int step = 0; step < 30000; ++step) {
-      const uint64_t first = pick(pages), n = 1 + pick(std::min<uint64_t>(most, pages - first));
-      const bool all = checked.All(first, n, true);
-      REQUIRE(checked.gaps.Contains(AtPages(first, n)) == all);
-      if (all || checked.All(first, n, false)) checked.Set(first, n, !all);
-      checked.CheckFindFirst(1 + pick(2 * most), pick(pages));
-      if (step % 200 == 0) checked.CheckAll();
+    std::byte* before = nullptr;
+    for (std::byte* piece : pieces) {
+      REQUIRE((before == nullptr || piece - before >= 100));
+      before = piece;
     }
-    CHECK(checked.gaps.size() > static_cast<size_t>(pages) / 100);
+    CHECK((advised > 0 && advised < 10));
+    std::byte* const one = *pieces.begin();
+    std::byte* const other = *std::next(pieces.begin(), 1000);
+    slab.Free(one);
+    slab.Free(other);
+    CHECK(slab.Allocate() == other);
+    CHECK(slab.Allocate() == one);
   }
-}
-
-TEST_CASE("GapTree: thousands of gaps are made, joined, cut and filled in any order") {
-  constexpr uint64_t kPages = 6000;
-  uint64_t random = 11;
-  enum Order { kAscending, kDescending, kShuffled };
-  const auto in_order = [&](Order order, std::vector<uint64_t> pages) {
-    if (order == kDescending) std::reverse(pages.begin(), pages.end());
-    for (size_t i = pages.size(); order == kShuffled && i > 1; --i) {
-      std::swap(pages[i - 1], pages[NextRandom(random) % i]);
-    }
-    return pages;
-  };
-  for (uint64_t stride : {2, 5}) {  // dense and sparse
-    std::vector<uint64_t> singles, rest;
-    for (uint64_t p = 0; p < kPages; ++p) (p % stride == 0 ? singles : rest).push_back(p);
-    for (Order first : {kAscending, kDescending, kShuffled}) {
-      for (Order second : {kAscending, kDescending, kShuffled}) {
-        CheckedGaps checked(kPages);
-        const auto set = [&](Order order, const std::vector<uint64_t>& pages, bool value) {
-          size_t done = 0;
-          for (uint64_t page : in_order(order, pages)) {
-            checked.Set(page, 1, value);
-            if (++done % 50 == 0) checked.CheckFindFirst(1 + NextRandom(random) % 8, NextRandom(random) % kPages);
-            if (done % 500 == 0) checked.CheckAll();
-          }
-          checked.CheckAll();
-        };
-        set(first, singles, true);
-        CHECK(checked.gaps.size() == singles.size());
-        set(second, rest, true);
-        CHECK(checked.gaps.size() == 1);
-        set(second, singles, false);
-        CHECK(checked.gaps.size() == singles.size());
-        set(first, rest, false);
-        CHECK(checked.gaps.size() == 0);
-      }
-    }
-  }
+  Slab::SetAdvice(nullptr);
 }
 
 TEST_CASE("MappingIndex: finds exactly what overlaps") {

@@ -396,6 +396,22 @@ TEST_CASE("OpRange: commits over several VMOs, all or nothing") {
   m.Verify();
 }
 
+TEST_CASE("OpRange: a hint says whether all is mapped, whatever the mappings permit, and changes nothing") {
+  using Op = VmAddressRegion::RangeOp;
+  Machine m;
+  const auto vmo = m.Vmo(8);
+  auto map = MapAt(0, vmo, 0, 4);
+  map.protection = Protection::Read();
+  REQUIRE(m.a.root->Map(map).ok());
+  const auto child = m.a.root->Allocate(RegionAt(4, 4));
+  REQUIRE((*child)->Map(MapAt(0, vmo, 0, 2)).ok());
+  CHECK(m.a.root->OpRange(Op::kHint, AtPages(1, 5)).ok());
+  CHECK(m.a.root->OpRange(Op::kHint, AtPages(1, 6)).code() == StatusCode::kFailedPrecondition);
+  CHECK(m.a.root->OpRange(Op::kHint, AtPages(4095, 4)).code() == StatusCode::kOutOfRange);
+  CHECK(vmo->committed_pages() == PageCount(0));
+  CHECK(m.a.table.counts().edits == 0);
+}
+
 TEST_CASE("Counts: mappings and the address spaces that share a VMO") {
   Machine m;
   const auto vmo = m.Vmo(8);
