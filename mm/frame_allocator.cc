@@ -467,9 +467,9 @@ bool FrameAllocator::IsAllocated(FrameRun run) const {
   return run.end().value() <= impl_->frames && impl_->allocated.All(true, run.first.value(), run.count.value());
 }
 
-void FrameAllocator::FailAfter(uint64_t n) {
+bool FrameAllocator::FailAfter(uint64_t n) {
   absl::MutexLock lock(&impl_->mutex);
-  impl_->fail_after = n;
+  return std::exchange(impl_->fail_after, n) != 0;
 }
 
 absl::Status FrameAllocator::Verify() const {

@@ -101,8 +101,9 @@ class FrameAllocator {
   // Whether all frames of the run are handed out.
   bool IsAllocated(FrameRun run) const;
 
-  // Makes the n-th allocation from now fail, once (1 = the next); for tests.
-  void FailAfter(uint64_t n);
+  // Makes the n-th allocation from now fail, once (1 = the next; 0: none); for tests.
+  // Returns whether such a failure was still to come.
+  bool FailAfter(uint64_t n);
 
   // Checks every internal invariant; an error names the first that is broken.
   absl::Status Verify() const;

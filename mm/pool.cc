@@ -37,10 +37,11 @@ struct Unused {
   Unused* next;
 };
 
-// The pieces of one size that nobody uses. They are poisoned, so that AddressSanitizer sees who uses them still.
+// The pieces of one size. Those that nobody uses are poisoned, so that AddressSanitizer sees who uses them still.
 struct UnusedPieces {
   absl::Mutex mutex{absl::kConstInit};
   Unused* first ABSL_GUARDED_BY(mutex) = nullptr;
+  size_t in_use ABSL_GUARDED_BY(mutex) = 0;  // how many others of this size there are
 };
 
 struct Chunk {
@@ -81,6 +82,7 @@ void* Pool::Allocate(size_t bytes) {
   {
     UnusedPieces& unused = g_unused[number];
     absl::MutexLock lock(&unused.mutex);
+    ++unused.in_use;
     if (Unused* const piece = unused.first; piece != nullptr) {
       ASAN_UNPOISON_MEMORY_REGION(piece, SizeOf(number));
       unused.first = piece->next;
@@ -95,7 +97,17 @@ void Pool::Free(void* piece, size_t bytes) {
   UnusedPieces& unused = g_unused[number];
   absl::MutexLock lock(&unused.mutex);
   unused.first = new (piece) Unused{unused.first};
+  --unused.in_use;
   ASAN_POISON_MEMORY_REGION(piece, SizeOf(number));
+}
+
+size_t Pool::InUse() {
+  size_t bytes = 0;
+  for (size_t number = 0; number < g_unused.size(); ++number) {
+    absl::MutexLock lock(&g_unused[number].mutex);
+    bytes += g_unused[number].in_use * SizeOf(number);
+  }
+  return bytes;
 }
 
 }  // namespace zirconia::mm

@@ -24,6 +24,9 @@ class Pool {
   static void* Allocate(size_t bytes);
   // `bytes` as they were asked for.
   static void Free(void* piece, size_t bytes);
+
+  // The bytes of all pieces that are in use.
+  static size_t InUse();
 };
 
 // The pool for containers of the standard library's kind.

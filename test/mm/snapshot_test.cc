@@ -1,10 +1,13 @@
 // VMOs made from VMOs: snapshots and slices; contiguous and physical memory.
+#include <malloc.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <numeric>
 #include <thread>
 #include <vector>
 
+#include "mm/pool.h"
 #include "mm/random.h"
 #include "test/mm/fixture.h"
 
@@ -413,6 +416,19 @@ TEST_CASE("Contiguous memory is committed for good, in a row, aligned") {
   vmo->DropForDevice(ByteSize(0), Pages(4));
   vmo.reset();
   CHECK(m.used() == 0);
+}
+
+TEST_CASE("Contiguous memory needs less than a byte for each page to know its frames") {
+  constexpr uint64_t kPages = 2048;
+  Machine m;
+  const auto in_use = [] { return Pool::InUse() + mallinfo2().uordblks; };  // (a sanitizer's malloc isn't seen)
+  m.Make(1);
+  const size_t before = in_use();
+  const Vmo vmo = *VmObject::CreateContiguous(m.frames, Pages(kPages), 12);
+  const size_t after = in_use();
+  CHECK(Committed(vmo) == kPages);
+  CHECK(vmo->run_count() == 1);
+  CHECK(after - before < kPages);
 }
 
 TEST_CASE("Physical memory shows frames, whoever has them, and what is handed out later is still clear") {

@@ -117,8 +117,24 @@ class Model {
   void Step() {
     Forget();
     if (vmos_.empty() || (Dice(12) == 0 && vmos_.size() < 20)) return Create();
-    // Now and then a frame isn't to be had.
-    frames_.FailAfter(Dice(6) == 0 ? 1 + Dice(3) : 0);
+    // Now and then each frame that the operation takes isn't to be had, one after the other: what is refused for that
+    // has changed nothing, and is done again.
+    const bool in_turn = Dice(6) == 0;
+    const uint64_t before = random_;
+    for (uint64_t n = in_turn ? 1 : 0;; ++n) {
+      REQUIRE(n < 1000);
+      random_ = before;
+      exhausted_ = false;
+      frames_.FailAfter(n);
+      Operate();
+      const bool still_to_come = frames_.FailAfter(0);
+      if (!in_turn || !exhausted_ || still_to_come) return;
+      ++refusals_;
+      Check();
+    }
+  }
+
+  void Operate() {
     const auto vmo = vmos_[Dice(vmos_.size())];
     const uint64_t n = Dice(14);
     if (n < 4) {
@@ -142,8 +158,9 @@ class Model {
     } else {
       RangeOp(*vmo);
     }
-    frames_.FailAfter(0);
   }
+
+  uint64_t refusals() const { return refusals_; }
 
   void Check() {
     Forget();
@@ -533,11 +550,14 @@ class Model {
   }
 
   // No frame is left, or nobody supplies what is missing.
-  static bool Failed(const absl::Status& status) {
+  bool Failed(const absl::Status& status) {
+    exhausted_ |= absl::IsResourceExhausted(status);
     return absl::IsResourceExhausted(status) || absl::IsAborted(status);
   }
 
   uint64_t random_;
+  bool exhausted_ = false;  // the operation was refused for want of a frame
+  uint64_t refusals_ = 0;   // how often an operation was, because that frame was made to fail
   FakeSource no_source_;
   HeapPhysicalMemory memory_;
   FrameAllocator frames_;
@@ -559,6 +579,7 @@ TEST_CASE("Trees of VMOs hold, show and are charged what a model of whole conten
       if (step % 20 == 0) model.CheckAddresses();
     }
     model.CloseAll();
+    CHECK(model.refusals() > 0);
   }
 }
 
