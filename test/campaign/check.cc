@@ -31,7 +31,13 @@ absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t 
   const bool hits = at.hits();
   const Content content = hits ? at.content() : Content();
   const VirtAddr address = real.At(page);
-  const bool readable = hits && at.protection.read();
+  const bool absent = hits && at.vmo->IsAbsent(at.page);
+  const bool readable = hits && !absent && at.protection.read();
+  // Where a pager would have to be waited for, it isn't.
+  const auto fault = [&real](VirtAddr where, mm::Access access) {
+    mm::PageWait wait;
+    return real.space->HandleFault(where, access, &wait);
+  };
 
   const auto lost = [&](const char* what, const std::string& how) {
     return absl::DataLossError(absl::StrFormat("%s %s: %s", NameOf(real, n, page, at), what, how));
@@ -40,16 +46,21 @@ absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t 
     return touched.bus ? std::string("SIGBUS") : touched.status.ToString();
   };
 
-  const Touched head = Load(*real.space, address);
+  const Touched head = Load(fault, address);
   if (head.bus && may_withhold && hits && content.head == 0 && content.tail == 0) {
     return absl::OkStatus();
   }
   if (head.ok() != readable) {
     return readable ? lost("can't be read", answer(head)) : lost("can be read", "and must not be");
   }
+  if (absent && at.protection.read()) {
+    const auto expected =
+        at.vmo->pages->Root().pager->detached ? absl::StatusCode::kFailedPrecondition : absl::StatusCode::kAborted;
+    if (head.bus || head.status.code() != expected) return lost("isn't there, but", answer(head));
+  }
   if (readable) {
-    const Touched tail = Load(*real.space, address + kTail);
-    const Touched middle = Load(*real.space, address + ByteSize(kPageSize / 2));
+    const Touched tail = Load(fault, address + kTail);
+    const Touched middle = Load(fault, address + ByteSize(kPageSize / 2));
     if (!tail.ok() || !middle.ok()) return lost("can't be read wholly", answer(tail.ok() ? middle : tail));
     if (head.value != content.head || tail.value != content.tail || middle.value != 0) {
       return lost("holds", absl::StrFormat("%#x ... %#x ... %#x instead of %#x ... 0 ... %#x", head.value, middle.value,
@@ -60,7 +71,7 @@ absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t 
   // A write that is permitted commits the page to this VMO alone: only where it is already.
   const bool writable = hits && at.protection.write();
   if (!writable || at.vmo->IsOwn(at.page)) {
-    const Touched write = StoreNothing(*real.space, address);
+    const Touched write = StoreNothing(fault, address);
     if (write.bus && may_withhold) return absl::OkStatus();
     if (write.ok() != writable) {
       return writable ? lost("can't be written", answer(write)) : lost("can be written", "and must not be");
@@ -68,10 +79,31 @@ absl::Status CheckPage(Machine& machine, const Model& model, size_t n, uint64_t 
   }
   const bool executable = hits && at.protection.execute();
   if (executable ? content.head != 0 : !readable || HostForbidsExecution()) {
-    const Touched execute = Execute(*real.space, address);
+    const Touched execute = Execute(fault, address);
     if (execute.ok() != executable) {
       return executable ? lost("can't be executed", answer(execute)) : lost("can be executed", "and must not be");
     }
+  }
+  return absl::OkStatus();
+}
+
+// What a pager is told of its VMO.
+absl::Status CheckDirt(const ModelVmo& vmo, const mm::VmObject& real) {
+  enum : char { kClean, kDirty, kDirtyZeros };
+  std::vector<char> found(vmo.size(), kClean);
+  const auto ranges = real.DirtyRanges({mm::PageIndex(0), PageCount(vmo.size())});
+  if (!ranges.ok()) return ranges.status();
+  for (const auto& range : *ranges) {
+    for (auto p = range.pages.first; p < range.pages.end(); p = p + PageCount(1)) {
+      found[p.value()] = range.zero ? kDirtyZeros : kDirty;
+    }
+  }
+  for (uint64_t p = 0; p < vmo.size(); ++p) {
+    const bool dirty = vmo.pages->own[p] && vmo.pages->dirt[p] != mm::Dirt::kClean;
+    const char expected = !dirty ? kClean : vmo.IsCommitted(p) ? kDirty : kDirtyZeros;
+    if (found[p] == expected) continue;
+    return absl::DataLossError(absl::StrFormat("page %d of VMO %d is %s, and its pager is told otherwise", p, vmo.id,
+                                               dirty ? "dirty" : "clean"));
   }
   return absl::OkStatus();
 }
@@ -100,6 +132,9 @@ absl::Status CheckBooks(Machine& machine, const Model& model) {
                                                  vmo->id, PageCount::Of(real->size()).value(),
                                                  real->committed_pages().value(), vmo->size(), charges[i]));
     }
+    if (vmo->pages->pager != nullptr) {
+      if (absl::Status s = CheckDirt(*vmo, *real); !s.ok()) return s;
+    }
     vmos.push_back(std::move(real));
   }
   return mm::VerifyFrames(machine.frames(), vmos);
@@ -119,8 +154,19 @@ absl::Status CheckVmos(const Model& model) {
   for (const std::shared_ptr<ModelVmo>& vmo : model.Living()) {
     const std::shared_ptr<mm::VmObject> real = vmo->real.lock();
     bytes.resize(vmo->size() * kPageSize);
-    if (absl::Status s = real->Read(ByteSize(0), absl::MakeSpan(bytes)); !s.ok()) return s;
+    const auto all = absl::MakeSpan(bytes);
+    if (!vmo->pages->paged()) {
+      if (absl::Status s = real->Read(ByteSize(0), all); !s.ok()) return s;
+    }
     for (uint64_t p = 0; p < vmo->size(); ++p) {
+      if (vmo->pages->paged()) {
+        mm::PageWait wait;
+        const absl::Status s = real->Read(PageCount(p).bytes(), all.subspan(p * kPageSize, kPageSize), &wait);
+        if (s.ok() == vmo->IsAbsent(p)) {
+          return absl::DataLossError(absl::StrFormat("page %d of VMO %d: %s", p, vmo->id, s.ToString()));
+        }
+        if (!s.ok()) continue;
+      }
       Content found;
       std::memcpy(&found.head, &bytes[p * kPageSize], 8);
       std::memcpy(&found.tail, &bytes[(p + 1) * kPageSize - 8], 8);

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "mm/page_states.h"
 #include "mm/units.h"
 #include "mm/vm_address_region.h"
 #include "mm/vm_object.h"
+#include "test/campaign/pager.h"
 
 namespace zirconia::campaign {
 
@@ -22,12 +24,49 @@ struct Content {
 
 class ModelVmo;
 
-// The pages of a VMO and of its slices. Snapshots hold the same `Content` until somebody writes.
+// The pages of a VMO and of its slices. Snapshots hold the same `Content` until somebody writes. Those of a
+// pager-backed VMO, and of clones of it, are paged: a page that isn't `own` is absent, or, in a clone, what its parent
+// has.
 struct ModelPages {
-  uint64_t birth = 0;  // of several that share a page, the one born first is charged for it
+  ModelPages(uint64_t number, uint64_t count) : birth(number), contents(count) {}
+  ModelPages(const ModelPages&) = delete;
+  ModelPages& operator=(const ModelPages&) = delete;
+  ~ModelPages();
+
+  const uint64_t birth;  // of several that share a page, the one born first is charged for it
   bool is_snapshot = false;
   std::vector<std::shared_ptr<Content>> contents;  // null: not committed, zeros
   std::vector<ModelVmo*> views;
+
+  // Of paged ones, and otherwise unused.
+  std::vector<bool> own;
+  std::vector<mm::Dirt> dirt;
+  std::shared_ptr<FakePager> pager;      // of the root of clones
+  std::weak_ptr<mm::VmObject> supplied;  // to whom it gives
+  bool trap_dirty = false;               // it is asked before a page becomes dirty
+  std::shared_ptr<ModelPages> parent;    // of a clone
+  uint64_t first = 0, limit = 0;         // page 0 shows the parent's page `first`; from `limit` on there are zeros
+  std::vector<ModelPages*> clones;
+
+  bool paged() const { return pager != nullptr || parent != nullptr; }
+  ModelPages& Root() { return parent == nullptr ? *this : parent->Root(); }
+  void MakePaged() {
+    own.resize(contents.size());
+    dirt.resize(contents.size());
+  }
+  void MakeClone(std::shared_ptr<ModelPages> of, uint64_t page);
+  struct Found {
+    bool absent = false;
+    const Content* content = nullptr;  // null: zeros
+  };
+  Found Find(uint64_t page) const;
+  void Resize(uint64_t count);
+  void NoteWrite(uint64_t page) {
+    if (pager != nullptr) dirt[page] = mm::Dirt::kDirty;
+  }
+  void EvictClean();
+  // Nobody has a VMO of these any more: clones of it take over what they show of it.
+  void Collapse();
 };
 
 // As its counterpart, it lives as long as it has a handle or is mapped; what only it saw of its pages goes with it.
@@ -51,15 +90,21 @@ class ModelVmo {
 
   // Pages are counted from its own first one from here on.
   bool IsCommitted(uint64_t page) const { return At(page) != nullptr; }
-  // Committed, and nobody else's: writing there changes no more than content.
-  bool IsOwn(uint64_t page) const { return At(page).use_count() == 1; }
-  Content Holds(uint64_t page) const { return IsCommitted(page) ? *At(page) : Content(); }
+  // Only its pager knows what it holds.
+  bool IsAbsent(uint64_t page) const { return pages->Find(first_ + page).absent; }
+  // Whether a write may ask a pager.
+  bool MayWait(uint64_t page) const;
+  // Committed, nobody else's, and dirty already where that matters: a write changes no more than content.
+  bool IsOwn(uint64_t page) const;
+  bool IsShared(uint64_t page) const { return At(page).use_count() > 1; }
+  Content Holds(uint64_t page) const;
   // Which other VMOs hold too where they share it; null: not committed.
   const Content* Shared(uint64_t page) const { return At(page).get(); }
-  // Commits the page to this one alone; a write does so.
+  // Commits the page to this one alone.
   Content& Own(uint64_t page);
+  // A write does that, and makes it dirty.
+  Content& Write(uint64_t page);
   void Clear(uint64_t page, uint64_t count);
-  void Resize(uint64_t count) { pages->contents.resize(count); }
   // Whether its pages can be given back one by one: nobody may share them.
   bool MayDecommit() const;
 
@@ -88,7 +133,7 @@ struct ModelMapping {
   // These require that it does.
   Content content() const { return vmo->Holds(page); }
   bool committed() const { return vmo->IsCommitted(page); }
-  Content& Own() const { return vmo->Own(page); }
+  Content& Write() const { return vmo->Write(page); }
 };
 
 struct ModelRegion {
@@ -116,6 +161,10 @@ struct Model {
   std::vector<std::weak_ptr<ModelVmo>> all;
   size_t next_id = 0;
   uint64_t next_stamp = 1;
+  // Pagers refuse one request in so many; 0: none.
+  uint64_t pager_refuses_one_in = 0;
+  uint64_t pager_random = 1;
+  uint64_t pager_refusals = 0;       // requests so far that were refused, by whatever pager
   std::optional<size_t> only_space;  // random operations on spaces choose this one
 
   // Content that no page has had before.

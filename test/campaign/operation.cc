@@ -44,9 +44,15 @@ constexpr Row kRows[kOperationKinds] = {
     {"write", 6, On::kPages, kinds::PagesAreValid, kinds::Write},
     {"resize", 6, On::kVmo, kinds::ResizeIsValid, kinds::Resize},
     {"new vmo", 2, On::kSlot, kinds::AlwaysValid, kinds::NewVmo},
+    {"new paged vmo", 2, On::kSlot, kinds::AlwaysValid, kinds::NewPagedVmo},
     {"snapshot", 5, On::kParent, kinds::SnapshotIsValid, kinds::Snapshot},
     {"slice", 4, On::kParent, kinds::SliceIsValid, kinds::Slice},
     {"close", 2, On::kVmo, kinds::CloseIsValid, kinds::Close},
+    {"supply", 4, On::kPages, kinds::PagesOfPagerAreValid, kinds::Supply},
+    {"begin writeback", 3, On::kPages, kinds::PagesOfPagerAreValid, kinds::BeginWriteback},
+    {"end writeback", 3, On::kPages, kinds::PagesOfPagerAreValid, kinds::EndWriteback},
+    {"evict", 2, On::kVmo, kinds::PagerIsValid, kinds::Evict},
+    {"detach", 1, On::kVmo, kinds::PagerIsValid, kinds::Detach},
     {"trim", 4, On::kNothing, kinds::AlwaysValid, kinds::Trim},
 };
 const Row& RowOf(OperationKind kind) { return kRows[static_cast<size_t>(kind)]; }
@@ -78,6 +84,7 @@ Operation AnyOperation(const Model& model, uint64_t& random) {
   if (on == On::kSpace) return op;
   op.count = on == On::kPages ? 1 + pick(8) : on == On::kSlot ? 8 + pick(17) : 1 + pick(24);
   op.resizable = pick(2) == 0;
+  op.trap_dirty = pick(2) == 0;
   op.of = pick(Model::kVmos);
   const auto& named = model.vmos[on == On::kParent ? op.of : op.vmo];
   const uint64_t size = named != nullptr ? named->size() : 0;
@@ -95,6 +102,46 @@ Operation AnyOperation(const Model& model, uint64_t& random) {
   return op;
 }
 
+// Whether there is somebody who could do it: what isn't there can't be asked at all, and some things the system calls
+// never ask.
+bool CanBeAsked(const Model& model, const Operation& op) {
+  const ModelSpace& space = model.spaces[op.space];
+  switch (op.kind) {
+    case OperationKind::kDestroy:
+      return space.regions[op.child].alive;
+    case OperationKind::kAllocate:
+      if (space.regions[op.child].alive) return false;
+      break;
+    case OperationKind::kSupply:
+    case OperationKind::kBeginWriteback:
+    case OperationKind::kEndWriteback:
+    case OperationKind::kEvict:
+    case OperationKind::kDetach:
+      return kinds::PagerIsValid(model, op) && !model.vmos[op.vmo]->pages->pager->detached;
+    case OperationKind::kSlice:
+      return model.vmos[op.of] != nullptr && !model.vmos[op.of]->pages->paged();
+    case OperationKind::kWrite:
+      // It fails half done where nobody lets a page become dirty.
+      return kinds::CloseIsValid(model, op) &&
+             !(model.vmos[op.vmo]->pages->trap_dirty && model.vmos[op.vmo]->pages->pager->detached);
+    default:
+      break;
+  }
+  switch (RowOf(op.kind).on) {
+    case On::kSlot:
+    case On::kNothing:
+      return true;
+    case On::kParent:
+      return model.vmos[op.of] != nullptr;
+    case On::kPages:
+    case On::kVmo:
+      return model.vmos[op.vmo] != nullptr;
+    case On::kSpace:
+      break;
+  }
+  return space.regions[op.region].alive && (op.kind != OperationKind::kMap || model.vmos[op.vmo] != nullptr);
+}
+
 }  // namespace
 
 std::string Describe(Protection p) {
@@ -109,8 +156,8 @@ std::string Describe(const Operation& op) {
     case On::kPages:
       return absl::StrFormat("%s vmo %d, pages %d +%d", row.name, op.vmo, op.vmo_page, op.count);
     case On::kVmo:
-      return op.kind == OperationKind::kClose ? absl::StrFormat("%s vmo %d", row.name, op.vmo)
-                                              : absl::StrFormat("%s vmo %d to %d pages", row.name, op.vmo, op.count);
+      return op.kind == OperationKind::kResize ? absl::StrFormat("%s vmo %d to %d pages", row.name, op.vmo, op.count)
+                                               : absl::StrFormat("%s vmo %d", row.name, op.vmo);
     case On::kSlot:
       return absl::StrFormat("%s %d of %d pages", row.name, op.vmo, op.count);
     case On::kParent:
@@ -153,17 +200,7 @@ Operation RandomOperation(const Model& model, uint64_t& random) {
   Operation op = AnyOperation(model, random);
   // Some are tried although they must fail; what isn't there can't be asked at all.
   const bool may_be_invalid = mm::NextRandom(random) % 8 == 0;
-  const auto can_be_asked = [&model](const Operation& o) {
-    const ModelSpace& space = model.spaces[o.space];
-    if (o.kind == OperationKind::kDestroy) return space.regions[o.child].alive;
-    if (o.kind == OperationKind::kAllocate && space.regions[o.child].alive) return false;
-    const On on = RowOf(o.kind).on;
-    if (on == On::kSlot || on == On::kNothing) return true;
-    if (on == On::kParent) return model.vmos[o.of] != nullptr;
-    const bool names_vmo = on != On::kSpace || o.kind == OperationKind::kMap;
-    return space.regions[o.region].alive && (!names_vmo || model.vmos[o.vmo] != nullptr);
-  };
-  while (!can_be_asked(op) || (!may_be_invalid && !IsValid(model, op))) op = AnyOperation(model, random);
+  while (!CanBeAsked(model, op) || (!may_be_invalid && !IsValid(model, op))) op = AnyOperation(model, random);
   return op;
 }
 

@@ -24,13 +24,20 @@ enum class OperationKind : uint8_t {
   kCommit,    // from here on: pages of a VMO, [vmo_page, +count)
   kDecommit,
   kZero,
-  kWrite,     // the kernel writes fresh content
-  kResize,    // to `count` pages
-  kNewVmo,    // of `count` pages, in slot `vmo`; who maps the one before keeps it
-  kSnapshot,  // of [vmo_page, +count) of VMO `of`, in slot `vmo` in the same way
-  kSlice,     // likewise
-  kClose,     // leaves slot `vmo` empty
-  kTrim,      // gives free frames back to the host
+  kWrite,        // the kernel writes fresh content
+  kResize,       // to `count` pages
+  kNewVmo,       // of `count` pages, in slot `vmo`; who maps the one before keeps it
+  kNewPagedVmo,  // likewise, with a pager
+  kSnapshot,     // of [vmo_page, +count) of VMO `of`, in slot `vmo` in the same way; one-way where that has a pager
+  kSlice,        // likewise
+  kClose,        // leaves slot `vmo` empty
+  // What a pager does to its VMO, to pages [vmo_page, +count), or to all.
+  kSupply,
+  kBeginWriteback,
+  kEndWriteback,
+  kEvict,  // all that is clean
+  kDetach,
+  kTrim,  // gives free frames back to the host
 };
 inline constexpr size_t kOperationKinds = static_cast<size_t>(OperationKind::kTrim) + 1;
 
@@ -47,6 +54,7 @@ struct Operation {
   size_t child = 0;
   size_t of = 0;
   bool resizable = true;  // what is made
+  bool trap_dirty = false;
 };
 
 // E.g. "map space 0, pages 3 to 7: vmo 2 from page 1, rw-".

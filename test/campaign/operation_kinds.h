@@ -13,12 +13,14 @@ namespace zirconia::campaign::kinds {
 using IsValidFunction = bool(const Model&, const Operation&);
 IsValidFunction MapIsValid, UnmapIsValid, ProtectIsValid, MapRangeIsValid, AllocateIsValid, DestroyIsValid,
     TouchIsValid;
-IsValidFunction PagesAreValid, DecommitIsValid, ResizeIsValid, SnapshotIsValid, SliceIsValid, CloseIsValid, AlwaysValid;
+IsValidFunction PagesAreValid, DecommitIsValid, ResizeIsValid, SnapshotIsValid, SliceIsValid, CloseIsValid,
+    PagerIsValid, PagesOfPagerAreValid, AlwaysValid;
 
 // As campaign::Execute. What it names must be there.
 using ExecuteFunction = absl::Status(Machine&, Model&, const Operation&);
 ExecuteFunction Map, Unmap, Protect, MapRange, Allocate, Destroy, Load, Store;
-ExecuteFunction Commit, Decommit, Zero, Write, Resize, NewVmo, Snapshot, Slice, Close, Trim;
+ExecuteFunction Commit, Decommit, Zero, Write, Resize, NewVmo, NewPagedVmo, Snapshot, Slice, Close, Supply,
+    BeginWriteback, EndWriteback, Evict, Detach, Trim;
 
 }  // namespace zirconia::campaign::kinds
 

@@ -12,6 +12,7 @@
 #include "test/campaign/check.h"
 #include "test/campaign/machine.h"
 #include "test/campaign/operation.h"
+#include "test/campaign/pager.h"
 
 namespace zirconia::campaign {
 namespace {
@@ -20,6 +21,7 @@ using platform::FaultMode;
 
 constexpr uint64_t kEpisode = 2000;  // operations on one machine
 constexpr uint64_t kFullCheckEvery = 64;
+constexpr uint64_t kPagerRefusesOneIn = 16;
 
 uint64_t CountOf(const platform::FaultyHost::Counts& counts, FaultMode mode) {
   uint64_t count = 0;
@@ -45,6 +47,8 @@ class Episode {
   Episode(const RandomOptions& options, uint64_t seed, RandomResult& result)
       : options_(options), random_(seed), result_(result), machine_(AnyMachine(options, random_)) {
     model_ = ModelOf(machine_);
+    model_.pager_refuses_one_in = kPagerRefusesOneIn;
+    model_.pager_random = seed;
     if (options.one_in != 0) machine_.faulty.FailAtRandom({.seed = seed, .one_in = options.one_in});
   }
 
@@ -70,13 +74,15 @@ class Episode {
     result_.last = Describe(op);
     const bool valid = IsValid(model_, op);
     const uint64_t faults_before = machine_.faulty.fired();
+    const uint64_t refusals_before = model_.pager_refusals;
     absl::Status done = Execute(machine_, model_, op);
     const bool disturbed = machine_.faulty.fired() != faults_before;
     if (done.code() == absl::StatusCode::kDataLoss) return done;
     if (done.ok() && !valid) return absl::InternalError("an operation succeeded that should be refused");
     if (!done.ok() && valid) {
       const bool may_run_out = disturbed || machine_.options().budget < 1000;
-      if (done.code() != absl::StatusCode::kResourceExhausted || !may_run_out) {
+      const bool refused_by_pager = model_.pager_refusals != refusals_before && IsRefusalByPager(done);
+      if (!refused_by_pager && (done.code() != absl::StatusCode::kResourceExhausted || !may_run_out)) {
         return absl::InternalError(absl::StrCat("an operation failed that should succeed: ", done.ToString()));
       }
       ++result_.refused;

@@ -85,7 +85,7 @@ ModelMapping* FindMapped(Model& model) {
 TEST_CASE("The campaign sees a page whose content isn't what it should be") {
   const RandomResult result = WithBrokenModel([](Model& model) {
     ModelMapping* const at = FindMapped(model);
-    if (at != nullptr) ++at->Own().head;
+    if (at != nullptr) ++at->Write().head;
     return at != nullptr;
   });
   CHECK(result.status.code() == absl::StatusCode::kDataLoss);
@@ -130,11 +130,39 @@ TEST_CASE("The campaign sees a page that is committed and should not be") {
   CHECK(result.status.code() == absl::StatusCode::kDataLoss);
 }
 
+TEST_CASE(
+    "The campaign sees a page of a pager that is absent and should not be, and a dirty one that is called clean") {
+  const auto find = [](Model& model, auto break_page) {
+    for (const auto& vmo : model.Living()) {
+      if (vmo->pages->pager == nullptr) continue;
+      for (uint64_t page = 0; page < vmo->size(); ++page) {
+        if (break_page(*vmo->pages, page)) return true;
+      }
+    }
+    return false;
+  };
+  CHECK_FALSE(WithBrokenModel([&](Model& model) {
+                return find(model, [](ModelPages& pages, uint64_t page) {
+                  if (pages.own[page]) return false;
+                  pages.own[page] = true;
+                  return true;
+                });
+              }).status.ok());
+  const RandomResult result = WithBrokenModel([&](Model& model) {
+    return find(model, [](ModelPages& pages, uint64_t page) {
+      if (!pages.own[page] || pages.dirt[page] != mm::Dirt::kDirty) return false;
+      pages.dirt[page] = mm::Dirt::kClean;
+      return true;
+    });
+  });
+  CHECK_THAT(std::string(result.status.message()), Catch::Contains("its pager is told otherwise"));
+}
+
 TEST_CASE("The campaign sees a page that VMOs share and should not") {
   const RandomResult result = WithBrokenModel([](Model& model) {
     for (const auto& vmo : model.Living()) {
       for (uint64_t page = 0; page < vmo->size(); ++page) {
-        if (!vmo->IsCommitted(page) || vmo->IsOwn(page)) continue;
+        if (!vmo->IsShared(page)) continue;
         vmo->Own(page);
         return true;
       }
@@ -148,7 +176,7 @@ TEST_CASE("The campaign sees a write to a VMO that its snapshot should not show"
   const RandomResult result = WithBrokenModel([](Model& model) {
     for (const auto& vmo : model.Living()) {
       for (uint64_t page = 0; page < vmo->size(); ++page) {
-        if (!vmo->IsCommitted(page) || vmo->IsOwn(page)) continue;
+        if (!vmo->IsShared(page)) continue;
         // As if it were seen by all who share the page.
         ++const_cast<Content*>(vmo->Shared(page))->tail;
         return true;

@@ -51,6 +51,17 @@ Operation Snapshot(size_t vmo, size_t of, uint64_t page, uint64_t count) {
 Operation Slice(size_t vmo, size_t of, uint64_t page, uint64_t count) {
   return {.kind = Kind::kSlice, .count = count, .vmo = vmo, .vmo_page = page, .of = of};
 }
+Operation NewPagedVmo(size_t vmo, uint64_t pages, bool trap_dirty) {
+  return {.kind = Kind::kNewPagedVmo, .count = pages, .vmo = vmo, .trap_dirty = trap_dirty};
+}
+Operation Supply(size_t vmo, uint64_t page, uint64_t count) { return OnVmo(Kind::kSupply, vmo, page, count); }
+Operation BeginWriteback(size_t vmo, uint64_t page, uint64_t count) {
+  return OnVmo(Kind::kBeginWriteback, vmo, page, count);
+}
+Operation EndWriteback(size_t vmo, uint64_t page, uint64_t count) {
+  return OnVmo(Kind::kEndWriteback, vmo, page, count);
+}
+Operation Evict(size_t vmo) { return {.kind = Kind::kEvict, .vmo = vmo}; }
 Operation Close(size_t vmo) { return {.kind = Kind::kClose, .vmo = vmo}; }
 Operation Trim() { return {.kind = Kind::kTrim}; }
 
@@ -144,6 +155,29 @@ void AddTrees(std::vector<Sequence>& all) {
                   Load(0, 0, 20), Store(1, 2, 16)},
                  {Resize(0, 6), Load(0, 0, 20), Resize(0, 20), Store(1, 2, 20), Resize(0, 3)},
                  Mmap()});
+}
+
+// VMOs whose pages a pager provides, and one-way clones of them.
+void AddPagers(std::vector<Sequence>& all) {
+  all.push_back({"pager: supplied, written, written back, evicted",
+                 Small(),
+                 {NewPagedVmo(0, 16, /*trap_dirty=*/true), Map(0, 2, 10, 0, 0), Map(1, 4, 10, 0, 2), Supply(0, 0, 8),
+                  Load(0, 2, 6), Load(1, 4, 4)},
+                 {Load(0, 2, 10), Store(0, 4, 4), Store(1, 4, 2), BeginWriteback(0, 0, 16), Store(0, 5, 1),
+                  EndWriteback(0, 0, 16), Evict(0), Load(1, 4, 10)},
+                 With(Mmap(), Mprotect()),
+                 /*replaces=*/false,
+                 /*kernel_writes=*/true});
+  all.push_back(
+      {"pager: clones, and sizes",
+       Small(),
+       {NewPagedVmo(0, 16, /*trap_dirty=*/false), Supply(0, 0, 16), Snapshot(1, 0, 2, 12), Snapshot(2, 1, 0, 12),
+        Map(0, 2, 8, 0, 2), Map(0, 12, 10, 1, 0), Map(1, 4, 10, 2, 0), Store(0, 2, 2), Load(0, 2, 20), Load(1, 4, 10)},
+       {Store(0, 12, 3), Store(1, 5, 2), Write(0, 6, 3), Close(1), Unmap(0, 12, 10), Resize(0, 7), Resize(0, 16),
+        Load(1, 4, 10)},
+       Mmap(),
+       /*replaces=*/false,
+       /*kernel_writes=*/true});
 }
 
 std::vector<Sequence> Make() {
@@ -242,6 +276,7 @@ std::vector<Sequence> Make() {
                    Mmap()});
   }
   AddTrees(all);
+  AddPagers(all);
   for (Sequence& s : std::vector(all)) {
     // The same where what is committed is realized at once.
     if (s.name != "map over many mappings and gaps" && s.name != "destroy a tree of VMARs") continue;

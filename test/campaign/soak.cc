@@ -22,6 +22,7 @@
 #include "test/campaign/check.h"
 #include "test/campaign/machine.h"
 #include "test/campaign/operation.h"
+#include "test/campaign/pager.h"
 #include "test/campaign/touch.h"
 
 extern "C" const char zirconia_campaign_guest_begin[];
@@ -301,9 +302,11 @@ class Soak {
   absl::Status OwnOperation(Model& model, uint64_t& random, uint64_t number) {
     const Operation op = RandomOperation(model, random);
     const bool valid = IsValid(model, op);
+    const uint64_t refusals_before = model.pager_refusals;
     absl::Status done = Execute(machine_, model, op);
     if (done.code() == absl::StatusCode::kDataLoss) return done;
-    if (done.ok() != valid && done.code() != absl::StatusCode::kResourceExhausted) {
+    const bool refused_by_pager = model.pager_refusals != refusals_before && IsRefusalByPager(done);
+    if (done.ok() != valid && !refused_by_pager && done.code() != absl::StatusCode::kResourceExhausted) {
       return absl::InternalError(absl::StrCat(Describe(op), ": ", done.ToString()));
     }
     if (number % 64 != 0) return absl::OkStatus();

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "test/campaign/operation_kinds.h"
+#include "test/campaign/pager.h"
 #include "test/campaign/touch.h"
 
 namespace zirconia::campaign::kinds {
@@ -181,10 +182,22 @@ std::string WrongAnswer(const ModelMapping& at, mm::Access access, const Touched
   const bool permitted = at.hits() && Permits(at.protection, access);
   if (touched.bus) return "SIGBUS";
   if (touched.ok() && !permitted) return "the access was possible, and shouldn't be";
-  if (!touched.ok() && permitted && touched.status.code() != absl::StatusCode::kResourceExhausted) {
+  const absl::StatusCode code = touched.status.code();
+  const bool refused_by_pager = IsRefusalByPager(touched.status) && permitted &&
+                                (access == mm::Access::kWrite ? at.vmo->MayWait(at.page) : at.vmo->IsAbsent(at.page));
+  if (!touched.ok() && permitted && !refused_by_pager && code != absl::StatusCode::kResourceExhausted) {
     return absl::StrFormat("the access was refused: %s", touched.status.ToString());
   }
   return "";
+}
+
+// Answers faults as the kernel does for a guest, the pager included.
+auto AnswerWithPager(Machine& machine, Model& model, size_t space, const ModelMapping& at) {
+  return [&machine, &model, space, vmo = at.vmo.get()](VirtAddr address, mm::Access access) {
+    return WithPager(machine, model, vmo, [&](mm::PageWait* wait) {
+      return machine.space(space).space->HandleFault(address, access, wait);
+    });
+  };
 }
 
 absl::Status Named(const absl::Status& status, uint64_t page, size_t space) {
@@ -200,7 +213,7 @@ absl::Status Load(Machine& machine, Model& model, const Operation& op) {
   absl::Status status;
   for (uint64_t p = op.page; p < op.page + op.count; ++p) {
     const ModelMapping& at = model.spaces[op.space].pages[p];
-    const Touched touched = campaign::Load(*space.space, space.At(p));
+    const Touched touched = campaign::Load(AnswerWithPager(machine, model, op.space, at), space.At(p));
     if (touched.bus && machine.faulty.withholds()) {
       status = absl::UnavailableError("SIGBUS, because the host withholds memory");
       continue;
@@ -222,19 +235,20 @@ absl::Status Store(Machine& machine, Model& model, const Operation& op) {
     const ModelMapping& at = model.spaces[op.space].pages[p];
     const Content content = model.FreshContent();
     const VirtAddr address = space.At(p);
+    const auto answer = AnswerWithPager(machine, model, op.space, at);
     for (const bool head : {true, false}) {
-      const Touched touched = head ? campaign::Store(*space.space, address, content.head)
-                                   : campaign::Store(*space.space, address + ByteSize(kPageSize - 8), content.tail);
+      const Touched touched = head ? campaign::Store(answer, address, content.head)
+                                   : campaign::Store(answer, address + ByteSize(kPageSize - 8), content.tail);
       if (touched.bus && machine.faulty.withholds() && at.hits()) {
         // The fault was answered and the page committed; the host doesn't give it.
-        at.Own();
+        at.Write();
         status = absl::UnavailableError("SIGBUS, because the host withholds memory");
         continue;
       }
       const std::string wrong = WrongAnswer(at, mm::Access::kWrite, touched);
       if (!wrong.empty()) return absl::DataLossError(absl::StrFormat("page %d of space %d: %s", p, op.space, wrong));
       if (touched.ok()) {
-        (head ? at.Own().head : at.Own().tail) = head ? content.head : content.tail;
+        (head ? at.Write().head : at.Write().tail) = head ? content.head : content.tail;
       } else if (at.hits() && at.protection.write() && status.ok()) {
         status = Named(touched.status, p, op.space);
       }

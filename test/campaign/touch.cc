@@ -88,7 +88,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) void OnSignal(int
 }
 
 template <typename F>
-Touched Repeat(AddressSpace& space, VirtAddr address, Access access, F attempt) {
+Touched Repeat(FaultAnswer answer, VirtAddr address, Access access, F attempt) {
   Touched touched;
   for (int i = 0; i < kAttempts; ++i) {
     const int signal = attempt(touched.value);
@@ -97,7 +97,7 @@ Touched Repeat(AddressSpace& space, VirtAddr address, Access access, F attempt) 
       touched.bus = true;
       return touched;
     }
-    touched.status = space.HandleFault(address, access);
+    touched.status = answer(address, access);
     if (!touched.status.ok()) return touched;
   }
   touched.status = absl::InternalError("the fault was answered, again and again, and the page still isn't there");
@@ -122,23 +122,32 @@ void CatchTouches() {
   Install(SIGBUS, g_previous_bus);
 }
 
-Touched Load(AddressSpace& space, VirtAddr address) {
-  return Repeat(space, address, Access::kRead,
+Touched Load(FaultAnswer answer, VirtAddr address) {
+  return Repeat(answer, address, Access::kRead,
                 [address](uint64_t& value) { return zirconia_campaign_load(address.value(), &value); });
 }
 
-Touched Store(AddressSpace& space, VirtAddr address, uint64_t value) {
-  return Repeat(space, address, Access::kWrite,
+Touched Store(FaultAnswer answer, VirtAddr address, uint64_t value) {
+  return Repeat(answer, address, Access::kWrite,
                 [address, value](uint64_t&) { return zirconia_campaign_store(address.value(), value); });
 }
 
-Touched StoreNothing(AddressSpace& space, VirtAddr address) {
-  return Repeat(space, address, Access::kWrite, [address](uint64_t&) { return zirconia_campaign_or(address.value()); });
+Touched StoreNothing(FaultAnswer answer, VirtAddr address) {
+  return Repeat(answer, address, Access::kWrite,
+                [address](uint64_t&) { return zirconia_campaign_or(address.value()); });
 }
 
-Touched Execute(AddressSpace& space, VirtAddr address) {
-  return Repeat(space, address, Access::kExecute,
+Touched Execute(FaultAnswer answer, VirtAddr address) {
+  return Repeat(answer, address, Access::kExecute,
                 [address](uint64_t&) { return zirconia_campaign_execute(address.value()); });
+}
+
+Touched Load(AddressSpace& space, VirtAddr address) {
+  return Load([&space](VirtAddr at, Access access) { return space.HandleFault(at, access); }, address);
+}
+
+Touched Store(AddressSpace& space, VirtAddr address, uint64_t value) {
+  return Store([&space](VirtAddr at, Access access) { return space.HandleFault(at, access); }, address, value);
 }
 
 bool HostForbidsExecution() {

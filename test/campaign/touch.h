@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "mm/address_space.h"
 #include "mm/units.h"
@@ -23,13 +24,19 @@ struct Touched {
   bool ok() const { return !bus && status.ok(); }
 };
 
-// Each makes the access at a guest address of this process; a fault is answered by `space`, and the access repeated.
+// Answers a fault.
+using FaultAnswer = absl::FunctionRef<absl::Status(mm::VirtAddr, mm::Access)>;
+
+// Each makes the access at a guest address of this process; a fault is answered, by `space` where that is
+// given, and the access repeated.
 // From any thread. Word accesses must be aligned. `Execute` calls the address: a `ret` must stand there.
+Touched Load(FaultAnswer answer, mm::VirtAddr address);
 Touched Load(mm::AddressSpace& space, mm::VirtAddr address);
+Touched Store(FaultAnswer answer, mm::VirtAddr address, uint64_t value);
 Touched Store(mm::AddressSpace& space, mm::VirtAddr address, uint64_t value);
 // Writes nothing, but needs the right to.
-Touched StoreNothing(mm::AddressSpace& space, mm::VirtAddr address);
-Touched Execute(mm::AddressSpace& space, mm::VirtAddr address);
+Touched StoreNothing(FaultAnswer answer, mm::VirtAddr address);
+Touched Execute(FaultAnswer answer, mm::VirtAddr address);
 
 // Whether the host can forbid execution of what can be read, found once by trying: user-mode Linux can't.
 bool HostForbidsExecution();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "test/campaign/operation_kinds.h"
+#include "test/campaign/pager.h"
 
 namespace zirconia::campaign::kinds {
 namespace {
@@ -37,12 +38,23 @@ bool SliceIsValid(const Model& model, const Operation& op) {
   return of != nullptr && !of->resizable && op.vmo_page + op.count <= of->size();
 }
 
+bool PagerIsValid(const Model& model, const Operation& op) {
+  const auto& vmo = model.vmos[op.vmo];
+  return vmo != nullptr && vmo->pages->pager != nullptr;
+}
+
+bool PagesOfPagerAreValid(const Model& model, const Operation& op) {
+  return PagerIsValid(model, op) && PagesAreValid(model, op);
+}
+
 bool CloseIsValid(const Model& model, const Operation& op) { return model.vmos[op.vmo] != nullptr; }
 
 bool AlwaysValid(const Model&, const Operation&) { return true; }
 
-absl::Status Commit(Machine&, Model& model, const Operation& op) {
-  absl::Status status = model.handles[op.vmo]->Commit(Bytes(op.vmo_page), Bytes(op.count));
+absl::Status Commit(Machine& machine, Model& model, const Operation& op) {
+  absl::Status status = WithPager(machine, model, model.vmos[op.vmo].get(), [&](mm::PageWait* wait) {
+    return model.handles[op.vmo]->Commit(Bytes(op.vmo_page), Bytes(op.count), wait);
+  });
   if (!status.ok()) return status;
   for (uint64_t p = op.vmo_page; p < op.vmo_page + op.count; ++p) model.vmos[op.vmo]->Own(p);
   return status;
@@ -54,13 +66,15 @@ absl::Status Decommit(Machine&, Model& model, const Operation& op) {
   return status;
 }
 
-absl::Status Zero(Machine&, Model& model, const Operation& op) {
-  absl::Status status = model.handles[op.vmo]->Zero(Bytes(op.vmo_page), Bytes(op.count));
+absl::Status Zero(Machine& machine, Model& model, const Operation& op) {
+  absl::Status status = WithPager(machine, model, model.vmos[op.vmo].get(), [&](mm::PageWait* wait) {
+    return model.handles[op.vmo]->Zero(Bytes(op.vmo_page), Bytes(op.count), wait);
+  });
   if (status.ok()) model.vmos[op.vmo]->Clear(op.vmo_page, op.count);
   return status;
 }
 
-absl::Status Write(Machine&, Model& model, const Operation& op) {
+absl::Status Write(Machine& machine, Model& model, const Operation& op) {
   std::vector<std::byte> bytes(op.count * kPageSize);
   std::vector<Content> contents;
   for (uint64_t i = 0; i < op.count; ++i) {
@@ -68,37 +82,56 @@ absl::Status Write(Machine&, Model& model, const Operation& op) {
     std::memcpy(&bytes[i * kPageSize], &contents[i].head, 8);
     std::memcpy(&bytes[(i + 1) * kPageSize - 8], &contents[i].tail, 8);
   }
-  absl::Status status = model.handles[op.vmo]->Write(Bytes(op.vmo_page), bytes);
+  absl::Status status = WithPager(machine, model, model.vmos[op.vmo].get(), [&](mm::PageWait* wait) {
+    return model.handles[op.vmo]->Write(Bytes(op.vmo_page), bytes, wait);
+  });
   if (!status.ok()) return status;
-  for (uint64_t i = 0; i < op.count; ++i) model.vmos[op.vmo]->Own(op.vmo_page + i) = contents[i];
+  for (uint64_t i = 0; i < op.count; ++i) model.vmos[op.vmo]->Write(op.vmo_page + i) = contents[i];
   return status;
 }
 
 absl::Status Resize(Machine&, Model& model, const Operation& op) {
   absl::Status status = model.handles[op.vmo]->Resize(Bytes(op.count));
-  if (status.ok()) model.vmos[op.vmo]->Resize(op.count);
+  if (status.ok()) model.vmos[op.vmo]->pages->Resize(op.count);
   return status;
 }
 
 absl::Status NewVmo(Machine& machine, Model& model, const Operation& op) {
   auto made = mm::VmObject::Create(machine.frames(), Bytes(op.count), op.resizable);
   if (!made.ok()) return made.status();
-  auto pages = std::make_shared<ModelPages>();
-  pages->birth = model.next_id;
-  pages->contents.resize(op.count);
+  auto pages = std::make_shared<ModelPages>(model.next_id, op.count);
+  model.SetHandle(op.vmo, std::make_shared<ModelVmo>(model.next_id++, std::move(pages), op.resizable),
+                  *std::move(made));
+  return absl::OkStatus();
+}
+
+absl::Status NewPagedVmo(Machine& machine, Model& model, const Operation& op) {
+  auto pager = std::make_shared<FakePager>();
+  auto made = mm::VmObject::CreatePaged(machine.frames(), Bytes(op.count), op.resizable, pager, op.trap_dirty);
+  if (!made.ok()) return made.status();
+  auto pages = std::make_shared<ModelPages>(model.next_id, op.count);
+  pages->pager = std::move(pager);
+  pages->supplied = *made;
+  pages->trap_dirty = op.trap_dirty;
+  pages->MakePaged();
   model.SetHandle(op.vmo, std::make_shared<ModelVmo>(model.next_id++, std::move(pages), op.resizable),
                   *std::move(made));
   return absl::OkStatus();
 }
 
 absl::Status Snapshot(Machine&, Model& model, const Operation& op) {
-  auto made = model.handles[op.of]->CreateSnapshot(Bytes(op.vmo_page), Bytes(op.count), op.resizable);
-  if (!made.ok()) return made.status();
   ModelVmo& of = *model.vmos[op.of];
-  auto pages = std::make_shared<ModelPages>();
-  pages->birth = model.next_id;
+  mm::VmObject& real = *model.handles[op.of];
+  auto made = of.pages->paged() ? real.CreateOverlay(Bytes(op.vmo_page), Bytes(op.count), op.resizable)
+                                : real.CreateSnapshot(Bytes(op.vmo_page), Bytes(op.count), op.resizable);
+  if (!made.ok()) return made.status();
+  auto pages = std::make_shared<ModelPages>(model.next_id, op.count);
   pages->is_snapshot = true;
-  pages->contents = of.Snapshot(op.vmo_page, op.count);
+  if (of.pages->paged()) {
+    pages->MakeClone(of.pages, op.vmo_page);
+  } else {
+    pages->contents = of.Snapshot(op.vmo_page, op.count);
+  }
   model.SetHandle(op.vmo, std::make_shared<ModelVmo>(model.next_id++, std::move(pages), op.resizable, &of),
                   *std::move(made));
   return absl::OkStatus();
@@ -115,6 +148,42 @@ absl::Status Slice(Machine&, Model& model, const Operation& op) {
 absl::Status Close(Machine&, Model& model, const Operation& op) {
   model.Close(op.vmo);
   return absl::OkStatus();
+}
+
+absl::Status Supply(Machine& machine, Model& model, const Operation& op) {
+  return SupplyPages(machine, model, *model.vmos[op.vmo]->pages, op.vmo_page, op.count);
+}
+
+absl::Status BeginWriteback(Machine&, Model& model, const Operation& op) {
+  const mm::PageRange range{mm::PageIndex(op.vmo_page), PageCount(op.count)};
+  absl::Status status = model.handles[op.vmo]->BeginWriteback(range, /*only_zeros=*/false);
+  if (!status.ok()) return status;
+  ModelPages& pages = *model.vmos[op.vmo]->pages;
+  for (uint64_t p = op.vmo_page; p < op.vmo_page + op.count; ++p) {
+    if (pages.own[p] && pages.dirt[p] == mm::Dirt::kDirty) pages.dirt[p] = mm::Dirt::kAwaitingClean;
+  }
+  return status;
+}
+
+absl::Status EndWriteback(Machine&, Model& model, const Operation& op) {
+  absl::Status status = model.handles[op.vmo]->EndWriteback({mm::PageIndex(op.vmo_page), PageCount(op.count)});
+  if (!status.ok()) return status;
+  ModelPages& pages = *model.vmos[op.vmo]->pages;
+  for (uint64_t p = op.vmo_page; p < op.vmo_page + op.count; ++p) {
+    if (pages.own[p] && pages.dirt[p] == mm::Dirt::kAwaitingClean) pages.dirt[p] = mm::Dirt::kClean;
+  }
+  return status;
+}
+
+absl::Status Evict(Machine&, Model& model, const Operation& op) {
+  model.handles[op.vmo]->EvictClean();
+  model.vmos[op.vmo]->pages->EvictClean();
+  return absl::OkStatus();
+}
+
+absl::Status Detach(Machine& machine, Model& model, const Operation& op) {
+  model.vmos[op.vmo]->pages->pager->detached = true;
+  return Evict(machine, model, op);
 }
 
 absl::Status Trim(Machine& machine, Model&, const Operation&) {
