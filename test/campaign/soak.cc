@@ -380,11 +380,19 @@ SoakResult RunSoak(const SoakOptions& options) {
   }
   const Leftovers before = CountLeftovers();
   result.status = Soak(options, result).Run(**engine, options.seconds);
+  bool lines_leak = false;
   result.before = before;
   result.after = CountLeftovers();
   if (!result.status.ok()) return result;
-  if (result.after.descriptors != before.descriptors || result.after.shared != before.shared ||
-      (kLinesTell && result.after.mappings > before.mappings)) {
+  if (kLinesTell && result.after.mappings > before.mappings) {
+    // Sooner or later a library takes one mapping more and keeps it: it isn't taken again. What leaks goes on leaking.
+    SoakResult again;
+    result.status = Soak(options, again).Run(**engine, 0.2);
+    if (!result.status.ok()) return result;
+    const Leftovers then = CountLeftovers();
+    lines_leak = then.mappings > result.after.mappings;
+  }
+  if (result.after.descriptors != before.descriptors || result.after.shared != before.shared || lines_leak) {
     result.status = absl::DataLossError(absl::StrFormat(
         "%d descriptors and %d mappings, %d of them of the backing file, were %d and %d, %d", result.after.descriptors,
         result.after.mappings, result.after.shared, before.descriptors, before.mappings, before.shared));
