@@ -8,6 +8,22 @@
 namespace zirconia::kernel {
 namespace {
 
+thread_local PostponedWait* t_postponed = nullptr;
+
+}  // namespace
+
+PostponedWait::PostponedWait() { t_postponed = this; }
+PostponedWait::~PostponedWait() { t_postponed = nullptr; }
+
+// Waits, or leaves it to who holds pins.
+zx_status_t WaitForUserPages(mm::PageWait& wait) {
+  if (t_postponed == nullptr) return WaitForPages(*wait.request);
+  t_postponed->wait_ = std::move(wait);
+  return ZX_ERR_SHOULD_WAIT;
+}
+
+namespace {
+
 zx_status_t UserFault(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) return ZX_ERR_NO_MEMORY;
   if (absl::IsFailedPrecondition(status)) return ZX_ERR_BAD_STATE;
@@ -19,6 +35,8 @@ zx_status_t ForeignFault(const absl::Status& status) {
   if (absl::IsPermissionDenied(status)) return ZX_ERR_ACCESS_DENIED;
   return absl::IsFailedPrecondition(status) ? ZX_ERR_BAD_STATE : ZX_ERR_NO_MEMORY;
 }
+
+// Bytes are moved, since both sides may be the same memory.
 
 // Calls `step(bytes or null for zeros, size)` for each piece of [address, address + size) until all is done; returns
 // what was done. `why`: OK, what `fault` makes of an error, or why a wait for pages failed.
@@ -34,7 +52,7 @@ size_t ForEachPiece(uint64_t address, size_t size, zx_status_t* why, Fault fault
     mm::PageWait wait;
     absl::StatusOr<mm::PinnedBytes> piece = pin(mm::VirtAddr(address + done), mm::ByteSize(size - done), &wait);
     if (absl::IsAborted(piece.status())) {
-      *why = WaitForPages(*wait.request);
+      *why = WaitForUserPages(wait);
     } else if (!piece.ok()) {
       *why = fault(piece.status());
     } else {
@@ -58,7 +76,7 @@ zx_status_t CopyShort(size_t size, bool may_wait, Copy copy) {
       done += n->value();
     } else if (!absl::IsAborted(n.status())) {
       return UserFault(n.status());
-    } else if (const zx_status_t s = WaitForPages(*wait.request); s != ZX_OK) {
+    } else if (const zx_status_t s = WaitForUserPages(wait); s != ZX_OK) {
       return s;
     }
   }
@@ -83,7 +101,7 @@ zx_status_t GuestMemory::CopyIn(void* to, uint64_t from, size_t size) {
       from, size, &why, UserFault,
       [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) { return aspace_->Pin(a, n, mm::Access::kRead, wait); },
       [&](const std::byte* data, size_t at, size_t n) {
-        data != nullptr ? std::memcpy(out + at, data, n) : std::memset(out + at, 0, n);
+        data != nullptr ? std::memmove(out + at, data, n) : std::memset(out + at, 0, n);
       });
   return why;
 }
@@ -107,7 +125,7 @@ zx_status_t GuestMemory::CopyOut(uint64_t to, const void* from, size_t size) {
   ForEachPiece(
       to, size, &why, UserFault,
       [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) { return aspace_->Pin(a, n, mm::Access::kWrite, wait); },
-      [&](std::byte* data, size_t at, size_t n) { std::memcpy(data, in + at, n); });
+      [&](std::byte* data, size_t at, size_t n) { std::memmove(data, in + at, n); });
   return why;
 }
 
@@ -129,7 +147,7 @@ size_t GuestMemory::Peek(void* to, uint64_t from, size_t size, zx_status_t* why)
       },
       [&](const std::byte* data, size_t at, size_t n) {
         auto* out = static_cast<std::byte*>(to) + at;
-        data != nullptr ? std::memcpy(out, data, n) : std::memset(out, 0, n);
+        data != nullptr ? std::memmove(out, data, n) : std::memset(out, 0, n);
       });
 }
 
@@ -140,7 +158,7 @@ size_t GuestMemory::Poke(uint64_t to, const void* from, size_t size, zx_status_t
       [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) {
         return aspace_->PinIgnoringProtection(a, n, mm::Access::kWrite, wait);
       },
-      [&](std::byte* data, size_t at, size_t n) { std::memcpy(data, static_cast<const std::byte*>(from) + at, n); });
+      [&](std::byte* data, size_t at, size_t n) { std::memmove(data, static_cast<const std::byte*>(from) + at, n); });
 }
 
 zx_status_t ReadUserString(UserMemory& memory, UserPtr<const char> from, size_t size, size_t limit, std::string* to) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "mm/address_space.h"
@@ -29,6 +30,23 @@ class UserMemory {
   virtual zx_status_t CopyInNow(void* to, uint64_t from, size_t size) { return CopyIn(to, from, size); }
   virtual zx_status_t CopyOut(uint64_t to, const void* from, size_t size) = 0;
   virtual zx_status_t FillZero(uint64_t to, size_t size) = 0;
+};
+
+// For who holds pins, with which nobody may wait. While one lives, a copy on this thread that needs pages which a pager
+// must bring first fails with SHOULD_WAIT, and leaves the request here. They don't nest.
+class PostponedWait {
+ public:
+  PostponedWait();
+  ~PostponedWait();
+  PostponedWait(const PostponedWait&) = delete;
+  PostponedWait& operator=(const PostponedWait&) = delete;
+
+  // The request that was left, or null.
+  mm::PageWait Take() { return std::exchange(wait_, {}); }
+
+ private:
+  friend zx_status_t WaitForUserPages(mm::PageWait& wait);
+  mm::PageWait wait_;
 };
 
 // Memory of a guest: translated through its VMAR tree, and reached through the kernel's linear mapping. Frames are

@@ -18,7 +18,21 @@ zx_status_t CopyPieces(mm::VmObject& vmo, uint64_t offset, size_t size, mm::Acce
     });
     if (pinned != ZX_OK) return pinned;
     const size_t n = std::min<size_t>(piece->size.value(), size - *done);
-    if (const zx_status_t s = copy(piece->data, *done, n); s != ZX_OK) return s;
+    zx_status_t status = ZX_OK;
+    mm::PageWait missing;
+    {
+      PostponedWait postponed;
+      status = copy(piece->data, *done, n);
+      missing = postponed.Take();
+    }
+    if (missing.request != nullptr) {
+      // The buffer's own pages are missing. Nothing is pinned while they come, and the piece is looked up again: it may
+      // have changed by then.
+      piece = absl::UnknownError("");
+      status = WaitForPages(*missing.request);
+      if (status == ZX_OK) continue;
+    }
+    if (status != ZX_OK) return status;
     *done += n;
   }
   return ZX_OK;

@@ -300,7 +300,7 @@ absl::StatusOr<ByteSize> AddressSpace::CopyPiece(VirtAddr address, ByteSize leng
 absl::StatusOr<ByteSize> AddressSpace::CopyIn(VirtAddr address, absl::Span<std::byte> to, PageWait* wait) {
   return CopyPiece(address, ByteSize(to.size()), Access::kRead, wait, [&](std::byte* data, size_t n) {
     if (data != nullptr) {
-      std::memcpy(to.data(), data, n);
+      std::memmove(to.data(), data, n);
     } else {
       std::memset(to.data(), 0, n);
     }
@@ -309,7 +309,7 @@ absl::StatusOr<ByteSize> AddressSpace::CopyIn(VirtAddr address, absl::Span<std::
 
 absl::StatusOr<ByteSize> AddressSpace::CopyOut(VirtAddr address, absl::Span<const std::byte> from, PageWait* wait) {
   return CopyPiece(address, ByteSize(from.size()), Access::kWrite, wait,
-                   [&](std::byte* data, size_t n) { std::memcpy(data, from.data(), n); });
+                   [&](std::byte* data, size_t n) { std::memmove(data, from.data(), n); });
 }
 
 std::vector<RegionInfo> AddressSpace::Regions() const {

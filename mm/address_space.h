@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "mm/page_table.h"
+#include "mm/pool.h"
 #include "mm/region_tree.h"
 #include "mm/slab.h"
 #include "mm/units.h"
@@ -102,7 +103,7 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   // through regions, which may be nested however deep.
   using Owners = absl::btree_map<VirtAddr, VmAddressRegion*>;
   using MappingList = absl::InlinedVector<VmMapping*, 8>;
-  using Edits = absl::InlinedVector<PageTableEdit, 4>;
+  using Edits = absl::InlinedVector<PageTableEdit, 4, PoolAllocator<PageTableEdit>>;
 
   // What was taken out of the tree, and may die with it. It is declared before the locks, so that it does when they are
   // dropped.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "mm/pool.h"
 #include "mm/vm_mapping.h"
 #include "mm/vm_pages.h"
 
@@ -24,7 +25,7 @@ void VmPages::TakeOutOfOverlays(PageIndex begin, PageIndex end) {
     VmPages* pages;
     PageRange range;
   };
-  std::vector<Part> parts;
+  PoolVector<Part> parts;
   const auto add_overlays = [&](VmPages& of, PageRange range) {
     of.mutex().AssertHeld();
     for (VmPages* overlay : of.paging_->overlays) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
-#include <vector>
 
 namespace zirconia::mm {
 
@@ -47,7 +46,7 @@ void PageStates::Set(PageRange range, std::optional<PageState> state) {
 
 void PageStates::Change(PageRange range,
                         absl::FunctionRef<std::optional<PageState>(PageRange, std::optional<PageState>)> change) {
-  std::vector<std::pair<PageRange, std::optional<PageState>>> changed;
+  PoolVector<std::pair<PageRange, std::optional<PageState>>> changed;
   ForEach(range, [&](PageRange part, std::optional<PageState> state) {
     if (const auto now = change(part, state); now != state) changed.emplace_back(part, now);
   });

@@ -4,12 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "absl/container/btree_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "mm/page_source.h"
+#include "mm/pool.h"
 #include "mm/units.h"
 
 namespace zirconia::mm {
@@ -55,7 +58,8 @@ class PageStates {
     PageIndex end;
     PageState state;
   };
-  using Runs = absl::btree_map<PageIndex, Run>;  // by their first pages
+  // By their first pages.
+  using Runs = absl::btree_map<PageIndex, Run, std::less<>, PoolAllocator<std::pair<const PageIndex, Run>>>;
   void SplitAt(PageIndex page);
   void JoinAt(PageIndex page);
 

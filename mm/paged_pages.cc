@@ -82,7 +82,7 @@ absl::Status VmPages::BringPaged(PageIndex begin, PageIndex end, PageIndex wante
     at = stop;
   }
   if (!need) return absl::OkStatus();
-  if (wait == nullptr) return absl::UnavailableError("pages are missing");
+  if (wait == nullptr) return absl::UnavailableError("");
   const VmPages* root = this;
   while (true) {
     root->mutex().AssertHeld();
@@ -92,7 +92,7 @@ absl::Status VmPages::BringPaged(PageIndex begin, PageIndex end, PageIndex wante
   auto request = root->paging_->source->Request(*need, range);
   if (!request.ok()) return request.status();
   wait->request = *std::move(request);
-  return absl::AbortedError("the pager was asked");
+  return absl::AbortedError("");
 }
 
 void VmPages::NoteWritePaged(PageIndex begin, PageIndex end) {
@@ -218,7 +218,8 @@ std::vector<VmPages::DirtyRange> VmPages::DirtyRanges(PageRange range) const {
 bool VmPages::Modified(bool reset) {
   if (!reset) return paging_->modified;
   WriteProtect(PageIndex(0), end());  // so that the next write is noticed
-  return std::exchange(paging_->modified, false);
+  // What is being written to just now counts from now on.
+  return std::exchange(paging_->modified, !writes_.empty() || !device_holds_.empty());
 }
 
 void VmPages::EvictClean(FreedFrames& freed) {

@@ -6,6 +6,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/container/inlined_vector.h"
+#include "mm/pool.h"
 #include "mm/vm_mapping.h"
 #include "mm/vmo_locks.h"
 
@@ -316,7 +317,7 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
     VirtRange range;
     PageIndex begin, end;
   };
-  std::vector<Part> parts;
+  PoolVector<Part> parts;
   in.ForEachMapping(range, [&](VmMapping& mapping) {
     const VirtRange part = mapping.range.Intersect(range);
     const PageIndex begin = mapping.PageAt(part.base);

@@ -72,9 +72,10 @@ absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateClone(ByteSize offset,
   if ((kind() != VmPages::Kind::kAnonymous && !paged()) || discardable()) {
     return absl::UnimplementedError("this memory can't be shared by snapshots");
   }
-  const PageIndex begin = PageIndex::Of(InPages(offset));
   const PageCount count = EndOf(size) - PageIndex(0);
   absl::MutexLock lock(&mutex());
+  // What begins beyond the end shows nothing of this one, wherever that is.
+  const PageIndex begin = std::min(first_ + (PageIndex::Of(offset) - PageIndex(0)), end());
   if (pages_->IsHeldForDevice(PageIndex(0), PageIndex(~uint64_t{0}))) return HeldForDevice();
   if (cache_policy() != 0) return absl::FailedPreconditionError("it isn't cached");
   // A slice shows no more than itself.
@@ -118,10 +119,6 @@ VmObject::~VmObject() {
     parent_->mutex().AssertHeld();
     parent_->Adopt(*child);
   }
-  if (parent_ != nullptr) {
-    parent_->mutex().AssertHeld();
-    parent_->Lose(*this);
-  }
   // What nobody sees any more goes, where it is owned: of views, the youngest is the one that sees what nobody else
   // does. Overlays see more than views do.
   pages_->RemoveView(this);
@@ -130,6 +127,13 @@ VmObject::~VmObject() {
     ForEachOwn(first_, end(),
                [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS { pages_->Decommit(from, to, freed); });
     pages_->RemoveView(this);
+  } else if (pages_->views().empty() && pages_->is_snapshot() && !paged()) {
+    pages_->Decommit(PageIndex(0), pages_->end(), freed);
+  }
+  // Last: who hears that it is gone may count on its pages.
+  if (parent_ != nullptr) {
+    parent_->mutex().AssertHeld();
+    parent_->Lose(*this);
   }
 }
 
@@ -282,6 +286,7 @@ absl::Status VmObject::Commit(ByteSize offset, ByteSize length, PageWait* wait) 
 absl::Status VmObject::Prefetch(ByteSize offset, ByteSize length, PageWait* wait) {
   absl::MutexLock lock(&mutex());
   if (!IsInside(offset, length)) return Outside();
+  if (length == ByteSize(0)) return absl::OkStatus();
   return pages_->Bring(PageIndex::Of(InPages(offset)), EndOf(InPages(offset) + length), Access::kRead, wait);
 }
 
@@ -398,7 +403,11 @@ absl::Status VmObject::Supply(PageRange range, VmObject& from, PageIndex from_fi
   from.pages_->mutex().AssertHeld();
   if (!IsInside(range) || !from.IsInside(PageRange{from_first, range.count})) return Outside();
   const PageIndex from_end = from_first + range.count;
-  if (from.mapping_count_ != 0 || !from.children_.empty() || from.cache_policy() != 0 ||
+  // A snapshot that has just been closed may have its pages still: the kernel writes to them.
+  bool is_shared = false;
+  from.pages_->tree().ForEach(from_first, from_end,
+                              [&](const PageTree::Run& run) { return !(is_shared = run.shared); });
+  if (is_shared || from.mapping_count_ != 0 || !from.children_.empty() || from.cache_policy() != 0 ||
       !from.pages_->CheckContent().ok() || from.pages_->IsInUse(from_first, from_end)) {
     return NotToBeMoved();
   }

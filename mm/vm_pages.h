@@ -21,6 +21,7 @@
 #include "mm/page_source.h"
 #include "mm/page_tree.h"
 #include "mm/paging.h"
+#include "mm/pool.h"
 #include "mm/units.h"
 
 namespace zirconia::mm {
@@ -42,7 +43,8 @@ class FreedFrames {
   void Add(FrameAllocator& frames, FrameRun run) { runs_.emplace_back(&frames, run); }
 
  private:
-  absl::InlinedVector<std::pair<FrameAllocator*, FrameRun>, 4> runs_;
+  using Run = std::pair<FrameAllocator*, FrameRun>;
+  absl::InlinedVector<Run, 4, PoolAllocator<Run>> runs_;
 };
 
 // What was made from one another by taking snapshots, or is overlays of the same pages. Pages are shared within a

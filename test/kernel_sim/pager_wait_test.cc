@@ -114,6 +114,22 @@ TEST_CASE_METHOD(PagerTest, "one operation asks for all that it needs at once", 
         std::vector<uint64_t>{10, 11, 30, 40, 50, 51});
 }
 
+TEST_CASE_METHOD(PagerTest, "a copy that waits for its buffer holds nothing of the VMO meanwhile", "[pager]") {
+  const zx_handle_t paged = MakePaged(2);
+  MapAt(0, paged, 2);
+  for (const size_t size : {size_t{8}, size_t{2000}, size_t{kPage + 8}}) {
+    INFO(size);
+    const zx_handle_t vmo = MakeVmo(2 * kPage);
+    Background write(kernel, [&] { return zx_vmo_write(vmo, reinterpret_cast<const void*>(base), 0, size); });
+    CHECK(Next() == Read(0, size > kPage ? 2 : 1));
+    REQUIRE(OpPages(vmo, ZX_VMO_OP_DECOMMIT, 0, 2) == ZX_OK);
+    Supply(paged, 0, 2, 20);
+    CHECK(write.Get() == ZX_OK);
+    CHECK(WordAt(vmo, 0) == 20);
+    Evict(paged);
+  }
+}
+
 TEST_CASE_METHOD(PagerTest, "growth reads as zeros, dirty and without a request", "[pager]") {
   const zx_handle_t vmo = MakePaged(1, ZX_VMO_RESIZABLE | ZX_VMO_TRAP_DIRTY);
   CHECK(zx_vmo_set_size(MakePaged(1), 2 * kPage) == ZX_ERR_UNAVAILABLE);

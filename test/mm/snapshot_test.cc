@@ -394,6 +394,10 @@ TEST_CASE("Slice: a snapshot of one holds nothing of the parent beyond it") {
   CHECK(Get(*snapshot, 0) == 13);
   CHECK(Get(*snapshot, 1) == 14);
   CHECK(Get(*snapshot, 2) == 0);
+  // An offset that would come out before the slice if it were counted in bytes.
+  const auto around = Slice(parent, 2, 3)->CreateSnapshot(ByteSize(0) - Pages(2), Pages(1), false);
+  REQUIRE(around.ok());
+  CHECK(Get(**around, 0) == 0);
 }
 
 TEST_CASE("Contiguous memory is committed for good, in a row, aligned") {
