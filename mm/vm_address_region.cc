@@ -344,10 +344,9 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
     part.mapping->vmo->mutex().AssertHeld();
     part.mapping->pages.mutex().AssertHeld();
     if (op != RangeOp::kDecommit) {
-      VmPages& pages = part.mapping->pages;
-      if (status = pages.CheckContent(); !status.ok()) return status;
+      if (status = part.mapping->pages.CheckContent(); !status.ok()) return status;
       const Access access = op == RangeOp::kZero ? Access::kWrite : Access::kRead;
-      if (status = pages.Bring(part.begin, part.end, access, wait); !status.ok()) return status;
+      if (status = part.mapping->pages.Bring(part.begin, part.end, access, wait); !status.ok()) return status;
       continue;
     }
     if (status = part.mapping->vmo->MayDecommit(part.begin, part.end); !status.ok()) return status;

@@ -29,7 +29,9 @@ TEST_CASE("every input of the fuzzer's corpus leaves the kernel whole") {
     INFO("tools/dev fuzz " << file.string());
     std::ifstream in(file, std::ios::binary);
     const std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    CHECK(RunInput({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}) == "");
+    const std::string wrong = RunInput({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    INFO(wrong);
+    CHECK(wrong.empty());
   }
 }
 
@@ -39,7 +41,9 @@ TEST_CASE("system calls made of random bytes leave the kernel whole") {
     std::vector<uint8_t> bytes(20 + random() % 480);
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
     INFO("seed " << seed);
-    CHECK(RunInput(bytes) == "");
+    const std::string wrong = RunInput(bytes);
+    INFO(wrong);
+    CHECK(wrong.empty());
   }
 }
 

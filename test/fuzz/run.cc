@@ -40,7 +40,7 @@ std::string TakeAllAway(testing::Kernel& kernel, uint64_t pages_at_first) {
   }
   process.handles().Clear();
   process.aspace().Destroy();
-  if (const std::string found = VerifyAll(object); !found.empty()) return "at the end: " + found;
+  if (std::string found = VerifyAll(object); !found.empty()) return "at the end: " + found;
   // What devices may still write to stays, as long as the kernel does.
   if (!object.lost_pins().empty()) return "";
   const uint64_t left = kernel.pages_used();
@@ -69,7 +69,7 @@ std::string RunInput(std::span<const uint8_t> bytes, bool trace) {
   waiting = nullptr;
   kernel.StopFailing();
   if (!program.wrong().empty()) return program.wrong();
-  if (const std::string found = VerifyAll(kernel.object()); !found.empty()) return found;
+  if (std::string found = VerifyAll(kernel.object()); !found.empty()) return found;
   return TakeAllAway(kernel, pages_at_first);
 }
 

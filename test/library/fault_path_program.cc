@@ -38,13 +38,13 @@ void* malloc(size_t size) {
   Note();
   return __libc_malloc(size);
 }
-void* calloc(size_t count, size_t size) {
+void* calloc(size_t nmemb, size_t size) {
   Note();
-  return __libc_calloc(count, size);
+  return __libc_calloc(nmemb, size);
 }
-void* realloc(void* old, size_t size) {
+void* realloc(void* ptr, size_t size) {
   Note();
-  return __libc_realloc(old, size);
+  return __libc_realloc(ptr, size);
 }
 void* memalign(size_t alignment, size_t size) {
   Note();
@@ -54,14 +54,14 @@ void* aligned_alloc(size_t alignment, size_t size) {
   Note();
   return __libc_memalign(alignment, size);
 }
-int posix_memalign(void** out, size_t alignment, size_t size) {
+int posix_memalign(void** memptr, size_t alignment, size_t size) {
   Note();
-  *out = __libc_memalign(alignment, size);
+  *memptr = __libc_memalign(alignment, size);
   return 0;
 }
-void free(void* piece) {
+void free(void* ptr) {
   Note();
-  __libc_free(piece);
+  __libc_free(ptr);
 }
 }
 

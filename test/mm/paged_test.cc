@@ -61,7 +61,9 @@ struct PagedTest {
     }
     return ranges;
   }
-  void Check(std::vector<std::shared_ptr<VmObject>> vmos) { CHECK(VerifyFrames(frames, vmos) == absl::OkStatus()); }
+  void Check(const std::vector<std::shared_ptr<VmObject>>& vmos) const {
+    CHECK(VerifyFrames(frames, vmos) == absl::OkStatus());
+  }
 };
 
 using Ranges = std::vector<std::string>;

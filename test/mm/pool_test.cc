@@ -48,6 +48,7 @@ TEST_CASE("what was given back to a pool is used again", "[mm]") {
 TEST_CASE("threads share a pool", "[mm]") {
   std::vector<std::thread> threads;
   std::vector<int> wrong(4);
+  threads.reserve(wrong.size());
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([t, &wrong] {
       for (int i = 0; i < 2000; ++i) {
