@@ -37,7 +37,8 @@ struct Unused {
   Unused* next;
 };
 
-// The pieces of one size. Those that nobody uses are poisoned, so that AddressSanitizer sees who uses them still.
+// The pieces of one size. Those that nobody uses are poisoned but for their links, so that AddressSanitizer sees who
+// uses them still, and how to reach them.
 struct UnusedPieces {
   absl::Mutex mutex{absl::kConstInit};
   Unused* first ABSL_GUARDED_BY(mutex) = nullptr;
@@ -98,7 +99,7 @@ void Pool::Free(void* piece, size_t bytes) {
   absl::MutexLock lock(&unused.mutex);
   unused.first = new (piece) Unused{unused.first};
   --unused.in_use;
-  ASAN_POISON_MEMORY_REGION(piece, SizeOf(number));
+  ASAN_POISON_MEMORY_REGION(unused.first + 1, SizeOf(number) - sizeof(Unused));
 }
 
 size_t Pool::InUse() {
