@@ -281,6 +281,25 @@ void PageTree::ForEach(PageIndex begin, PageIndex end, absl::FunctionRef<bool(co
   if (all && run.has_value()) visit(*run);
 }
 
+std::optional<PageTree::Run> PageTree::FindPart(PageIndex page) const {
+  const PageIndex key = KeyOf(page);
+  bool shared = false;
+  for (const Node* node = root_; node != nullptr;) {
+    shared = shared || node->points > 1;
+    if (key < node->first) {
+      node = node->left;
+    } else if (key >= node->end()) {
+      node = node->right;
+    } else if (node->block->cuts != nullptr && !shared) {
+      return Find(page);
+    } else {
+      const PageCount skipped = key - node->first;
+      return Run{{page, {node->frame() + skipped, node->count - skipped}}, shared || node->block->covers > 1};
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<PageTree::Run> PageTree::FindFrom(PageIndex page) const {
   std::optional<Run> found;
   ForEach(page, kNoEnd, [&](const Run& run) {

@@ -62,6 +62,8 @@ class PageTree {
 
   // The longest run around `page`; nullopt: it isn't committed.
   std::optional<Run> Find(PageIndex page) const;
+  // The same, but no more of the run than is found at once: from `page` on.
+  std::optional<Run> FindPart(PageIndex page) const;
   // The first run that ends after `page`, whole; and the last one that begins before it.
   std::optional<Run> FindFrom(PageIndex page) const;
   std::optional<Run> FindBefore(PageIndex page) const;

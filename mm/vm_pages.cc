@@ -365,7 +365,8 @@ absl::StatusOr<VmPages::Piece> VmPages::PieceAt(ByteSize offset, ByteSize length
   if (paged()) {
     if (absl::Status s = BringPaged(page, page + PageCount(1), end, access, wait); !s.ok()) return s;
   }
-  const Stretch stretch = StretchAt(page);
+  const auto part = paged() ? std::nullopt : tree_.FindPart(page);
+  const Stretch stretch = part ? Of(*part) : StretchAt(page);
   const bool frames = stretch.has_frames();
   Piece piece;
   if (!frames && access != Access::kWrite) {
