@@ -256,7 +256,7 @@ class Model {
     while (root->parent != nullptr) root = root->parent.get();
     while (true) {
       PageWait wait;
-      const absl::Status status = operation(&wait);
+      absl::Status status = operation(&wait);
       if (!absl::IsAborted(status)) return status;
       REQUIRE(wait.request != nullptr);
       REQUIRE(root->source->asked.size() == 1);
