@@ -89,6 +89,15 @@ bool IsShort(uint64_t address, size_t size) {
 
 }  // namespace
 
+size_t UserMemory::Transfer(mm::VmObject& /*vmo*/, uint64_t /*offset*/, uint64_t /*address*/, size_t /*size*/,
+                            bool /*to_vmo*/) {
+  return 0;
+}
+
+size_t GuestMemory::Transfer(mm::VmObject& vmo, uint64_t offset, uint64_t address, size_t size, bool to_vmo) {
+  return aspace_->Transfer(vmo, mm::ByteSize(offset), mm::VirtAddr(address), mm::ByteSize(size), to_vmo).value();
+}
+
 zx_status_t GuestMemory::CopyIn(void* to, uint64_t from, size_t size) {
   auto* const out = static_cast<std::byte*>(to);
   if (IsShort(from, size)) {

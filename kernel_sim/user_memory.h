@@ -30,6 +30,8 @@ class UserMemory {
   virtual zx_status_t CopyInNow(void* to, uint64_t from, size_t size) { return CopyIn(to, from, size); }
   virtual zx_status_t CopyOut(uint64_t to, const void* from, size_t size) = 0;
   virtual zx_status_t FillZero(uint64_t to, size_t size) = 0;
+  // Copies between a VMO and this memory as mm::AddressSpace::Transfer does; 0 where that isn't for this memory.
+  virtual size_t Transfer(mm::VmObject& vmo, uint64_t offset, uint64_t address, size_t size, bool to_vmo);
 };
 
 // For who holds pins, with which nobody may wait. While one lives, a copy on this thread that needs pages which a pager
@@ -49,8 +51,8 @@ class PostponedWait {
   mm::PageWait wait_;
 };
 
-// Memory of a guest: translated through its VMAR tree, and reached through the kernel's linear mapping. Frames are
-// pinned and every lock is dropped before bytes are copied.
+// Memory of a guest: translated through its VMAR tree, and reached through the kernel's linear mapping. For what is
+// long, frames are pinned and every lock is dropped before bytes are copied.
 class GuestMemory : public UserMemory {
  public:
   explicit GuestMemory(std::shared_ptr<mm::AddressSpace> aspace) : aspace_(std::move(aspace)) {}
@@ -58,6 +60,7 @@ class GuestMemory : public UserMemory {
   zx_status_t CopyInNow(void* to, uint64_t from, size_t size) override;
   zx_status_t CopyOut(uint64_t to, const void* from, size_t size) override;
   zx_status_t FillZero(uint64_t to, size_t size) override;
+  size_t Transfer(mm::VmObject& vmo, uint64_t offset, uint64_t address, size_t size, bool to_vmo) override;
 
   // As CopyIn and CopyOut, but whatever the mappings permit (a debugger's view): how many bytes could be copied before
   // the first that isn't there, or, for Poke, that belongs to the vDSO. `why`, if wanted: ACCESS_DENIED: the vDSO's;

@@ -7,10 +7,19 @@
 namespace zirconia::kernel {
 namespace {
 
+// What is short enough goes at once, if it can; `copy` does the next piece of what is long, what has to be waited for,
+// and what can't be copied: that says why.
 template <typename Copy>
-zx_status_t CopyPieces(mm::VmObject& vmo, uint64_t offset, size_t size, mm::Access access, size_t* done, Copy copy) {
+zx_status_t CopyPieces(mm::VmObject& vmo, uint64_t offset, size_t size, mm::Access access, UserMemory& memory,
+                       uint64_t address, size_t* done, Copy copy) {
   *done = 0;
   while (*done < size) {
+    if (size - *done <= mm::AddressSpace::kMostTransferred.value()) {
+      const size_t n =
+          memory.Transfer(vmo, offset + *done, address + *done, size - *done, access == mm::Access::kWrite);
+      *done += n;
+      if (n != 0) continue;
+    }
     absl::StatusOr<mm::PinnedBytes> piece = absl::UnknownError("");
     const zx_status_t pinned = WithPages([&](mm::PageWait& wait) {
       piece = vmo.Pin(mm::ByteSize(offset + *done), mm::ByteSize(size - *done), access, &wait);
@@ -42,14 +51,15 @@ zx_status_t CopyPieces(mm::VmObject& vmo, uint64_t offset, size_t size, mm::Acce
 
 zx_status_t CopyVmoOut(mm::VmObject& vmo, uint64_t offset, size_t size, UserMemory& memory, uint64_t address,
                        size_t* done) {
-  return CopyPieces(vmo, offset, size, mm::Access::kRead, done, [&](const std::byte* data, size_t at, size_t n) {
-    return data != nullptr ? memory.CopyOut(address + at, data, n) : memory.FillZero(address + at, n);
-  });
+  return CopyPieces(vmo, offset, size, mm::Access::kRead, memory, address, done,
+                    [&](const std::byte* data, size_t at, size_t n) {
+                      return data != nullptr ? memory.CopyOut(address + at, data, n) : memory.FillZero(address + at, n);
+                    });
 }
 
 zx_status_t CopyVmoIn(mm::VmObject& vmo, uint64_t offset, size_t size, UserMemory& memory, uint64_t address,
                       size_t* done) {
-  return CopyPieces(vmo, offset, size, mm::Access::kWrite, done,
+  return CopyPieces(vmo, offset, size, mm::Access::kWrite, memory, address, done,
                     [&](std::byte* data, size_t at, size_t n) { return memory.CopyIn(data, address + at, n); });
 }
 

@@ -312,6 +312,39 @@ absl::StatusOr<ByteSize> AddressSpace::CopyOut(VirtAddr address, absl::Span<cons
                    [&](std::byte* data, size_t n) { std::memmove(data, from.data(), n); });
 }
 
+ByteSize AddressSpace::Transfer(VmObject& vmo, ByteSize offset, VirtAddr address, ByteSize length, bool to_vmo) {
+  length = std::min(length, kMostTransferred);
+  FreedFrames freed;
+  absl::ReaderMutexLock lock(&mutex_);
+  VmMapping* const mapping = FindMapping(address);
+  if (mapping == nullptr || !Permits(mapping->protection, to_vmo ? Access::kRead : Access::kWrite)) return ByteSize(0);
+  VmPages& source = to_vmo ? mapping->pages : vmo.pages();
+  VmPages& target = to_vmo ? vmo.pages() : mapping->pages;
+  const TwoLocks both(source.mutex(), target.mutex());
+  source.mutex().AssertHeld();
+  target.mutex().AssertHeld();
+  if (offset >= vmo.size() || !Clip(*mapping, address, length).ok()) return ByteSize(0);
+  length = std::min(length, vmo.size() - offset);
+  const ByteSize in_vmo = vmo.first().offset() + offset, in_mapping = mapping->OffsetOf(address);
+  ByteSize done(0);
+  while (done < length) {
+    // The target comes first: finding it may replace frames of the source, which may be the same pages.
+    const auto to =
+        target.PieceAt((to_vmo ? in_vmo : in_mapping) + done, length - done, Access::kWrite, freed, nullptr);
+    if (!to.ok()) break;
+    const auto from = source.PieceAt((to_vmo ? in_mapping : in_vmo) + done, to->size, Access::kRead, freed, nullptr);
+    if (!from.ok()) break;
+    const size_t n = std::min(to->size, from->size).value();
+    if (from->frames.empty()) {
+      std::memset(target.DataOf(*to), 0, n);
+    } else {
+      std::memmove(target.DataOf(*to), source.DataOf(*from), n);
+    }
+    done += ByteSize(n);
+  }
+  return done;
+}
+
 std::vector<RegionInfo> AddressSpace::Regions() const {
   std::vector<RegionInfo> all;
   absl::ReaderMutexLock lock(&mutex_);

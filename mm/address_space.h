@@ -83,6 +83,15 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
       ABSL_LOCKS_EXCLUDED(mutex_);
   static constexpr ByteSize kMostCopied = ByteSize(512);
 
+  // Copies between [offset, offset + length) of a VMO and the memory at `address`, as much as can be had at once and up
+  // to kMostTransferred bytes, with both locks held: what a copy of medium size costs beside its bytes is then little.
+  // `to_vmo`: the direction. Returns how much was copied (memory may have been committed for more). Where that is 0,
+  // the next byte takes more, or can't be copied: who pins both sides of it waits for it, or learns why.
+  ByteSize Transfer(VmObject& vmo, ByteSize offset, VirtAddr address, ByteSize length, bool to_vmo)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Long enough for what a pin costs to be little beside what is longer, and short enough that nobody waits long.
+  static constexpr ByteSize kMostTransferred = ByteSize(128 << 10);
+
   std::vector<RegionInfo> Regions() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Destroys everything in it; every later operation on any of its VMARs is FAILED_PRECONDITION. Idempotent.

@@ -39,6 +39,26 @@ class VmoLocks {
   bool held_ = false;
 };
 
+// Holds two locks, which may be one, taken in the same order.
+class TwoLocks {
+ public:
+  TwoLocks(absl::Mutex& a, absl::Mutex& b) ABSL_NO_THREAD_SAFETY_ANALYSIS : first_(std::min(&a, &b)),
+                                                                            second_(std::max(&a, &b)) {
+    first_->Lock();
+    if (second_ != first_) second_->Lock();
+  }
+  TwoLocks(const TwoLocks&) = delete;
+  TwoLocks& operator=(const TwoLocks&) = delete;
+  ~TwoLocks() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (second_ != first_) second_->Unlock();
+    first_->Unlock();
+  }
+
+ private:
+  absl::Mutex* const first_;
+  absl::Mutex* const second_;
+};
+
 }  // namespace zirconia::mm
 
 #endif  // ZIRCONIA_MM_VMO_LOCKS_H_

@@ -50,6 +50,11 @@ zx_status_t ProgramMemory::CopyOut(uint64_t to, const void* from, size_t size) {
       [&](uint64_t a, size_t at, size_t n) { return Copied(n == 0 || platform::SafeCopy(Pointer(a), in + at, n)); });
 }
 
+size_t ProgramMemory::Transfer(mm::VmObject& vmo, uint64_t offset, uint64_t address, size_t size, bool to_vmo) {
+  if (!simulated_.Contains(mm::VirtAddr(address))) return 0;
+  return mapped_.Transfer(vmo, offset, address, size, to_vmo);
+}
+
 zx_status_t ProgramMemory::FillZero(uint64_t to, size_t size) {
   static constexpr std::array<std::byte, 4096> kZeros{};
   return ForEachPart(

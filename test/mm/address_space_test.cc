@@ -123,5 +123,92 @@ TEST_CASE("Regions inside of regions: each address is its innermost region's, al
   m.Verify();
 }
 
+TEST_CASE("Transfer: goes across runs of pages, both ways, at any offsets") {
+  Machine m;
+  const auto vmo = m.Vmo(8), buffer = m.Vmo(8);
+  for (const uint64_t page : {1, 0, 3, 2, 5}) {
+    for (const auto& v : {vmo, buffer}) REQUIRE(v->Commit(Pages(page), Pages(1)).ok());
+  }
+  for (uint64_t page = 0; page < 6; ++page) {
+    REQUIRE(vmo->Write(Pages(page), Bytes(kPageSize, static_cast<uint8_t>(page + 1))).ok());
+  }
+  REQUIRE(m.a.root->Map(MapAt(0, buffer, 0, 8)).ok());
+  const ByteSize length = Pages(5) + ByteSize(100);
+  REQUIRE(m.a.space->Transfer(*vmo, ByteSize(4000), At(1) + ByteSize(8), length, false) == length);
+  std::vector<std::byte> from(length.value()), to(length.value());
+  REQUIRE(vmo->Read(ByteSize(4000), absl::MakeSpan(from)).ok());
+  REQUIRE(buffer->Read(Pages(1) + ByteSize(8), absl::MakeSpan(to)).ok());
+  CHECK(from == to);
+  REQUIRE(vmo->Zero(ByteSize(0), Pages(8)).ok());
+  REQUIRE(m.a.space->Transfer(*vmo, ByteSize(4000), At(1) + ByteSize(8), length, true) == length);
+  REQUIRE(vmo->Read(ByteSize(4000), absl::MakeSpan(to)).ok());
+  CHECK(from == to);
+  m.Verify();
+}
+
+TEST_CASE("Transfer: zeros are copied without committing their source") {
+  Machine m;
+  const auto vmo = m.Vmo(4), buffer = m.Vmo(4);
+  REQUIRE(buffer->Write(ByteSize(0), Bytes(4 * kPageSize, 9)).ok());
+  REQUIRE(m.a.root->Map(MapAt(0, buffer, 0, 4)).ok());
+  REQUIRE(m.a.space->Transfer(*vmo, ByteSize(0), At(0), Pages(4), false) == Pages(4));
+  CHECK(m.a.Peek(At(3)) == 0);
+  CHECK(vmo->committed_pages() == PageCount(0));
+  m.Verify();
+}
+
+TEST_CASE("Transfer: ends where the VMO, the mapping or what is behind it ends, and with its limit") {
+  Machine m;
+  const auto vmo = m.Vmo(100), small = m.Vmo(2), buffer = m.Vmo(100);
+  REQUIRE(m.a.root->Map(MapAt(0, buffer, 0, 60)).ok());
+  REQUIRE(m.a.root->Map(MapAt(60, buffer, 98, 10)).ok());
+  const auto transfer = [&](VmObject& v, uint64_t at, uint64_t page, uint64_t pages) {
+    return m.a.space->Transfer(v, Pages(at), At(page), Pages(pages), true);
+  };
+  CHECK(transfer(*small, 1, 0, 4) == Pages(1));
+  CHECK(transfer(*small, 2, 0, 4) == ByteSize(0));
+  CHECK(transfer(*vmo, 0, 58, 4) == Pages(2));
+  CHECK(transfer(*vmo, 0, 60, 4) == Pages(2));
+  CHECK(transfer(*vmo, 0, 62, 4) == ByteSize(0));
+  CHECK(transfer(*vmo, 0, 90, 4) == ByteSize(0));
+  CHECK(transfer(*vmo, 0, 0, 50) == AddressSpace::kMostTransferred);
+  m.Verify();
+}
+
+TEST_CASE("Transfer: nothing is copied that the mapping doesn't permit, or that there is no memory for") {
+  Machine m;
+  const auto vmo = m.Vmo(4), buffer = m.Vmo(4);
+  REQUIRE(m.a.root->Map(MapAt(0, buffer, 0, 4, kR)).ok());
+  REQUIRE(m.a.root->Map(MapAt(4, buffer, 0, 4, kNone)).ok());
+  REQUIRE(m.a.root->Map(MapAt(8, buffer, 0, 4, kRW)).ok());
+  CHECK(m.a.space->Transfer(*vmo, ByteSize(0), At(0), Pages(1), false) == ByteSize(0));
+  CHECK(m.a.space->Transfer(*vmo, ByteSize(0), At(4), Pages(1), true) == ByteSize(0));
+  m.frames.FailAfter(1);
+  CHECK(m.a.space->Transfer(*vmo, ByteSize(0), At(8), Pages(1), false) == ByteSize(0));
+  CHECK(buffer->committed_pages() == PageCount(0));
+  CHECK(vmo->committed_pages() == PageCount(0));
+  m.Verify();
+}
+
+TEST_CASE("Transfer: between a VMO and a mapping of it, and of its snapshot") {
+  Machine m;
+  const auto vmo = m.Vmo(4);
+  REQUIRE(vmo->Write(ByteSize(0), Bytes(kPageSize, 1)).ok());
+  REQUIRE(vmo->Write(Pages(1), Bytes(kPageSize, 2)).ok());
+  const auto snapshot = vmo->CreateSnapshot(ByteSize(0), Pages(4), false);
+  REQUIRE(snapshot.ok());
+  REQUIRE(m.a.root->Map(MapAt(0, vmo, 0, 4)).ok());
+  REQUIRE(m.a.root->Map(MapAt(4, *snapshot, 0, 4)).ok());
+  // The page that is copied to is shared, and so is the one that is copied from.
+  REQUIRE(m.a.space->Transfer(*vmo, ByteSize(0), At(0) + ByteSize(100), Pages(1), false) == Pages(1));
+  CHECK(m.a.Peek(At(0) + ByteSize(100)) == 1);
+  CHECK(m.a.Peek(At(1)) == 1);
+  CHECK(m.a.Peek(At(1) + ByteSize(100)) == 2);
+  CHECK(m.a.Peek(At(5)) == 2);
+  REQUIRE(m.a.space->Transfer(*vmo, Pages(2), At(5), Pages(1), true) == Pages(1));
+  CHECK(m.a.Peek(At(2)) == 2);
+  m.Verify();
+}
+
 }  // namespace
 }  // namespace zirconia::mm

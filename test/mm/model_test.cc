@@ -34,10 +34,11 @@ class Model : public RegionOperations {
  private:
   void Step() {
     static constexpr void (Model::*kSteps[])() = {
-        &Model::MapSpecific, &Model::MapSpecific, &Model::MapSpecific, &Model::MapFree, &Model::MapFree,  &Model::Unmap,
-        &Model::Protect,     &Model::Protect,     &Model::Store,       &Model::Store,   &Model::Store,    &Model::Load,
-        &Model::Load,        &Model::Pin,         &Model::OpRange,     &Model::Commit,  &Model::Decommit, &Model::Zero,
-        &Model::Resize,      &Model::Write,       &Model::Read,        &Model::Cache,   &Model::Rarely};
+        &Model::MapSpecific, &Model::MapSpecific, &Model::MapSpecific, &Model::MapFree, &Model::MapFree,
+        &Model::Unmap,       &Model::Protect,     &Model::Protect,     &Model::Store,   &Model::Store,
+        &Model::Store,       &Model::Load,        &Model::Load,        &Model::Pin,     &Model::OpRange,
+        &Model::Commit,      &Model::Decommit,    &Model::Zero,        &Model::Resize,  &Model::Write,
+        &Model::Read,        &Model::Cache,       &Model::Transfer,    &Model::Rarely};
     const size_t which = Pick(std::size(kSteps));
     what_ = absl::StrCat("step ", step_, ", kind ", which);
     INFO(what_);
@@ -110,6 +111,41 @@ class Model : public RegionOperations {
       q.vmo->content[in] = value;
     }
     if (access == Access::kWrite) std::memset(piece->data, value, n);
+  }
+
+  // (Between a VMO and a mapping of it bytes may overlap, which is another test's.)
+  void Transfer() {
+    ModelSpace& s = PickSpace();
+    const bool to_vmo = Pick(2) != 0;
+    const size_t which = Pick(kVmos);
+    const uint64_t at = Pick(kSpacePages * kPageSize), length = 1 + Pick(6 * kPageSize);
+    ModelVmo& vmo = *model_[which];
+    const uint64_t offset = Pick(kVmoPages * kPageSize);
+    const ModelPage& first = s.pages[at / kPageSize];
+    if (first.vmo == model_[which]) return;
+    const bool possible =
+        offset < vmo.bytes() && Answer(first, to_vmo ? Access::kRead : Access::kWrite) == StatusCode::kOk;
+    const uint64_t n =
+        s.real->space->Transfer(*held_[which], ByteSize(offset), kBase + ByteSize(at), ByteSize(length), to_vmo)
+            .value();
+    REQUIRE(n <= length);
+    if (n == 0) {
+      REQUIRE((!possible || injected_ || Left() == 0));
+      return;
+    }
+    REQUIRE((possible && offset + n <= vmo.bytes()));
+    for (uint64_t i = 0; i < n; ++i) {
+      const ModelPage& q = s.pages[(at + i) / kPageSize];
+      const uint64_t in = q.page * kPageSize + (at + i) % kPageSize;
+      if (q.vmo != first.vmo || q.region != first.region || in >= q.vmo->bytes()) FAIL("it passes its mapping or VMO");
+      if (to_vmo) {
+        vmo.content[offset + i] = q.vmo->content[in];
+        vmo.committed[(offset + i) / kPageSize] = true;
+      } else {
+        q.vmo->content[in] = vmo.content[offset + i];
+        q.vmo->committed[q.page] = true;
+      }
+    }
   }
 
   // Makes the table forget, or the host take back, what it has.

@@ -87,6 +87,12 @@ TEST_CASE_METHOD(PagedTest, "Absent pages are asked for, and nothing else happen
   std::byte byte{};
   CHECK(space.space->CopyIn(At(7), {&byte, 1}, &wait).status().code() == StatusCode::kAborted);
   CHECK(space.space->CopyOut(At(7), {&byte, 1}, &wait).status().code() == StatusCode::kAborted);
+  for (const bool to_vmo : {false, true}) {
+    const auto other = *VmObject::Create(frames, Pages(8), false);
+    const auto asked = source->asked.size();
+    CHECK(space.space->Transfer(*other, Pages(0), At(7), Pages(1), to_vmo) == ByteSize(0));
+    CHECK(source->asked.size() == asked);
+  }
   for (const auto op : {VmAddressRegion::RangeOp::kCommit, VmAddressRegion::RangeOp::kZero}) {
     CHECK(space.root->OpRange(op, AtPages(0, 8), &wait).code() == StatusCode::kAborted);
   }

@@ -57,14 +57,14 @@ struct KernelOptions {
   uint64_t memory = uint64_t{64} << 20;  // bytes of the simulated machine: what all VMOs together can commit
   uint64_t layout_seed = 0;              // places of mappings at random by this seed; 0: lowest addresses first
   // Gets what is written with zx_debug_write and to debuglogs; empty: it is dropped.
-  std::function<void(std::string_view)> console;
+  std::function<void(std::string_view)> console = {};
   // Monotonic time stands still while a thread of the kernel can do something, and jumps to the next deadline when all
   // of them wait: sleeping takes no time. Kernel::Advance lets it pass.
   bool virtual_time = false;
   // Called on a thread that waits for a pager, with no lock held, each time that it has waited for 20 seconds (in
   // virtual time: when nobody has anything else to do). It may make calls as another thread (Kernel::Away, then
   // Kernel::Use). After 300 seconds a thread waits no longer: ZX_ERR_TIMED_OUT, or the fault isn't answered.
-  std::function<void()> while_waiting_for_pager;
+  std::function<void()> while_waiting_for_pager = {};
   // How many host mappings simulated memory may take; 0: as many as the host permits. Only with PageTable::kHost.
   uint64_t host_mappings = 0;
   // Host calls can be made to fail (Kernel::FailHostCalls). Only with PageTable::kHost.
