@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "mm/pool.h"
 #include "mm/vm_mapping.h"
+#include "mm/vm_object.h"
 #include "mm/vm_pages.h"
 
 namespace zirconia::mm {
@@ -42,6 +43,52 @@ void VmPages::TakeOutOfOverlays(PageIndex begin, PageIndex end) {
     part.pages->TakeOutOfMappings(part.range.first, part.range.end(), nullptr);
     add_overlays(*part.pages, part.range);
   }
+}
+
+void VmPages::ForEachOfRoot(PageIndex begin, PageIndex end, absl::FunctionRef<void(FrameRun)> visit) const {
+  ForEachStretch(begin, end, [&](const Stretch& stretch) {
+    if (stretch.in_root) visit({stretch.FrameOf(stretch.first), stretch.end - stretch.first});
+  });
+}
+
+PageCount VmPages::ChargedForRoot(PageIndex begin, PageIndex end) const {
+  const VmPages* root = this;
+  while (const VmPages* below = root->parent()) {
+    below->mutex().AssertHeld();
+    root = below;
+  }
+  using Frames = std::pair<FrameNumber, FrameNumber>;  // first, end
+  std::vector<Frames> others, mine;
+  const auto add_to = [](std::vector<Frames>& list) {
+    return [&list](FrameRun run) { list.emplace_back(run.first, run.end()); };
+  };
+  for (const VmObject* view : root->views_) {
+    if (view->first() == PageIndex(0) && view->end() == root->end()) return PageCount();
+    root->tree_.ForEach(view->first(), view->end(),
+                        [&](const PageTree::Run& run) { return add_to(others)(run.pages.frames), true; });
+  }
+  ForEachOfRoot(begin, end, add_to(mine));
+  if (mine.empty()) return PageCount();
+  for (const auto& [birth, older] : family_->members) {
+    if (older == this) break;
+    older->mutex().AssertHeld();
+    if (older->parent() != nullptr && !older->views_.empty()) {
+      older->ForEachOfRoot(PageIndex(0), older->end(), add_to(others));
+    }
+  }
+  std::sort(mine.begin(), mine.end());
+  std::sort(others.begin(), others.end());
+  PageCount count;
+  auto other = others.begin();
+  for (auto [at, until] : mine) {
+    while (at < until) {
+      while (other != others.end() && other->second <= at) ++other;
+      const FrameNumber next = other == others.end() ? until : std::min(until, std::max(at, other->first));
+      count += next - at;
+      at = other == others.end() ? until : std::min(until, std::max(next, other->second));
+    }
+  }
+  return count;
 }
 
 void VmPages::CollapseIfUnused() {

@@ -27,6 +27,7 @@ VmPages::Stretch VmPages::PagedStretchAt(PageIndex page) const {
     if (run && run->pages.first <= here) {
       stretch.holds = Stretch::Holds::kFrames;
       stretch.trapped = trapped;
+      stretch.in_root = is_root && at != this;
       end = std::min(end, run->pages.end());
       if (at == this) {
         stretch.first = std::max(run->pages.first, known.first);

@@ -143,7 +143,8 @@ PageCount VmPages::Charged(PageIndex begin, PageIndex end) const {
     pages->mutex().AssertHeld();
     older.push_back(&pages->tree_);
   }
-  return tree_.CountNotIn(begin, end, older);
+  const PageCount own = tree_.CountNotIn(begin, end, older);
+  return parent() == nullptr ? own : own + ChargedForRoot(begin, end);
 }
 
 void VmPages::Copy(FrameRun from, FrameRun to) const {

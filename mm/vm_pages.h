@@ -162,6 +162,7 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
     PageIndex first, end;
     FrameNumber frame;     // kFrames: that of `first`
     PageIndex from_pager;  // kNothing: the number that `first` has to the pager
+    bool in_root = false;  // kFrames: an overlay shows what the root has
 
     bool has_frames() const { return holds == Holds::kFrames; }
     FrameNumber FrameOf(PageIndex page) const { return frame + (page - first); }
@@ -192,7 +193,8 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
     if (paged()) NoteWritePaged(begin, end);
   }
 
-  // How many committed pages of [begin, end) are charged to these: those that nobody older has.
+  // How many committed pages of [begin, end) are charged to these: those that nobody older has, and what of the root's
+  // no VMO shows but clones of it, to the oldest of them.
   PageCount Charged(PageIndex begin, PageIndex end) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
   // New frames for pages that are not committed, or shared: allocated and filled with what the pages hold, but not put
@@ -369,6 +371,10 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   void TakeOutOfOverlays(PageIndex begin, PageIndex end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
   // Leaves what an overlay has to its own overlays, and them to its parent, when nobody can change it any more.
   void CollapseIfUnused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
+  // Of an overlay: the frames of the root that [begin, end) shows; and how many of them are charged to it.
+  void ForEachOfRoot(PageIndex begin, PageIndex end, absl::FunctionRef<void(FrameRun)> visit) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
+  PageCount ChargedForRoot(PageIndex begin, PageIndex end) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
   absl::Status VerifyPaging() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
   FrameAllocator& frames_;

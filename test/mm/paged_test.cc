@@ -405,5 +405,38 @@ TEST_CASE_METHOD(PagedTest, "What else a paged VMO refuses, and its end", "[page
   CHECK(frames.stats().used == PageCount(0));
 }
 
+TEST_CASE_METHOD(PagedTest, "What only clones of a closed VMO show is charged to the oldest of them", "[paged]") {
+  auto vmo = Make(8, false);
+  Supply(*vmo, 0, 4, 10);
+  Supply(*vmo, 6, 1, 16);
+  auto older = *vmo->CreateOverlay(Pages(0), Pages(3), false);
+  auto younger = *vmo->CreateOverlay(Pages(1), Pages(7), false);
+  auto grandchild = *younger->CreateOverlay(Pages(0), Pages(7), false);
+  auto slice = *vmo->CreateSlice(Pages(3), Pages(1));
+  REQUIRE(Put(*older, 1, 99).ok());  // a page of its own
+  const auto charged = [&] {
+    std::vector<uint64_t> all;
+    for (const auto& v : {vmo, older, younger, grandchild, slice}) {
+      all.push_back(v == nullptr ? 0 : v->committed_pages().value());
+    }
+    return all;
+  };
+  using Charged = std::vector<uint64_t>;
+  CHECK(charged() == Charged{5, 1, 0, 0, 0});
+  vmo = nullptr;
+  CHECK(charged() == Charged{0, 3, 2, 0, 1});  // 0 and 2; 1 and 6; 3
+  CHECK(younger->CommittedIn(Pages(0), Pages(1)) == PageCount(1));
+  slice = nullptr;
+  CHECK(charged() == Charged{0, 3, 3, 0, 0});
+  older = nullptr;
+  CHECK(charged() == Charged{0, 0, 4, 0, 0});
+  REQUIRE(Put(*younger, 5, 98).ok());
+  CHECK(charged() == Charged{0, 0, 4, 0, 0});  // the grandchild shows what its parent does
+  younger = nullptr;
+  CHECK(charged() == Charged{0, 0, 0, 4, 0});
+  grandchild = nullptr;
+  Check({});
+}
+
 }  // namespace
 }  // namespace zirconia::mm
