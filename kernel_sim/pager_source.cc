@@ -80,7 +80,7 @@ void PagerSource::Queue(uint16_t command, mm::PageRange range, uint64_t id) {
   packet.page_request.command = command;
   packet.page_request.offset = range.first.offset().value();
   packet.page_request.length = range.count.bytes().value();
-  port_->QueueKernel(packet, {this, id});
+  port_->QueueKernel(packet, {.source = koid_, .id = id});
 }
 
 void PagerSource::Complete(PagerRequest& request, zx_status_t status) {
@@ -94,7 +94,7 @@ PagerSource::Flights::iterator PagerSource::Finish(Flights::iterator flight, zx_
     request->flights_.erase(flight->first);
     if (!request->done() && (status != ZX_OK || request->flights_.empty())) Complete(*request, status);
   }
-  port_->TakeBack({this, flight->first}, key_);
+  port_->TakeBack({.source = koid_, .id = flight->first}, key_);
   return flights_.erase(flight);
 }
 
@@ -118,7 +118,7 @@ void PagerSource::End(bool say_so) {
   absl::MutexLock lock(&mutex_);
   for (auto it = flights_.begin(); it != flights_.end();) it = Finish(it, ZX_ERR_BAD_STATE);
   if (say_so && !detached_) Queue(ZX_PAGER_VMO_COMPLETE, {mm::PageIndex(0), mm::PageCount(0)}, 0);
-  if (!say_so) port_->TakeBackAll(this);
+  if (!say_so) port_->TakeBackAll(koid_);
   detached_ = true;
 }
 
@@ -128,7 +128,7 @@ void PagerSource::Withdraw(PagerRequest& request) {
     const auto it = flights_.find(id);
     std::erase(it->second.waiters, &request);
     if (!it->second.waiters.empty()) continue;
-    port_->TakeBack({this, id}, key_);
+    port_->TakeBack({.source = koid_, .id = id}, key_);
     flights_.erase(it);
   }
 }

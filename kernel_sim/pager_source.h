@@ -49,7 +49,9 @@ class PagerRequest : public mm::PageRequest {
 // or failed, or nobody waits for it any more. A packet that the pager hasn't taken goes back with its flight.
 class PagerSource : public mm::PageSource, public std::enable_shared_from_this<PagerSource> {
  public:
-  PagerSource(std::shared_ptr<PortDispatcher> port, uint64_t key) : port_(std::move(port)), key_(key) {}
+  // `koid`: its own, by which the port knows its packets.
+  PagerSource(zx_koid_t koid, std::shared_ptr<PortDispatcher> port, uint64_t key)
+      : koid_(koid), port_(std::move(port)), key_(key) {}
 
   absl::StatusOr<std::shared_ptr<mm::PageRequest>> Request(Need need, mm::PageRange range) override
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -80,6 +82,7 @@ class PagerSource : public mm::PageSource, public std::enable_shared_from_this<P
   static void Complete(PagerRequest& request, zx_status_t status);
   void Withdraw(PagerRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  const zx_koid_t koid_;
   const std::shared_ptr<PortDispatcher> port_;
   const uint64_t key_;
   mutable absl::Mutex mutex_;

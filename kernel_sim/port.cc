@@ -113,10 +113,10 @@ size_t PortDispatcher::TakeBack(Origin origin, uint64_t key) {
   });
 }
 
-size_t PortDispatcher::TakeBackAll(const void* maker) {
+size_t PortDispatcher::TakeBackAll(zx_koid_t source) {
   absl::MutexLock lock(&mutex_);
   return std::erase_if(packets_, [&](const Packet& p) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const bool taken = p.origin.maker == maker;
+    const bool taken = p.origin.source == source;
     if (taken) Account(p, /*added=*/false);
     return taken;
   });
@@ -124,7 +124,7 @@ size_t PortDispatcher::TakeBackAll(const void* maker) {
 
 zx_status_t PortDispatcher::WaitAsync(const std::shared_ptr<Dispatcher>& object, const void* table, zx_handle_t handle,
                                       uint64_t key, zx_signals_t signals, uint32_t options) {
-  const auto wait = std::make_shared<AsyncWait>(*this, object, Origin{table, handle}, key, signals,
+  const auto wait = std::make_shared<AsyncWait>(*this, object, Origin{.table = table, .id = handle}, key, signals,
                                                 (options & ZX_WAIT_ASYNC_TIMESTAMP) != 0);
   {
     absl::MutexLock lock(&mutex_);
@@ -145,7 +145,7 @@ zx_status_t PortDispatcher::WaitAsync(const std::shared_ptr<Dispatcher>& object,
 zx_status_t PortDispatcher::Cancel(Dispatcher& object, const void* table, zx_handle_t handle, uint64_t key) {
   // Waits first: one that fires meanwhile leaves a packet.
   const size_t waits = object.CancelReports(table, handle, this, key);
-  const size_t packets = TakeBack({table, handle}, key);
+  const size_t packets = TakeBack({.table = table, .id = handle}, key);
   return waits + packets != 0 ? ZX_OK : ZX_ERR_NOT_FOUND;
 }
 

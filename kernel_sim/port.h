@@ -39,10 +39,12 @@ class PortDispatcher : public Dispatcher {
   zx_obj_type_t type() const override { return kType; }
   zx_rights_t default_rights() const override { return ZX_DEFAULT_PORT_RIGHTS; }
 
-  // What made a packet of the kernel, so that it can be taken back; null: a program.
+  // What made a packet of the kernel, so that it can be taken back: an asynchronous wait on a handle, or a pager's
+  // source. Neither: a program.
   struct Origin {
-    const void* maker = nullptr;
-    uint64_t id = 0;
+    const void* table = nullptr;  // that the handle is in
+    zx_koid_t source = ZX_KOID_INVALID;
+    uint64_t id = 0;  // the handle, or what the source calls its request
     friend bool operator==(const Origin&, const Origin&) = default;
   };
   struct Packet {
@@ -56,8 +58,8 @@ class PortDispatcher : public Dispatcher {
   bool QueueKernel(const zx_port_packet_t& packet, Origin origin) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes back the packets of this origin and key that nobody has taken yet; returns how many.
   size_t TakeBack(Origin origin, uint64_t key) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same for whatever this maker has queued.
-  size_t TakeBackAll(const void* maker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same for whatever this source has queued.
+  size_t TakeBackAll(zx_koid_t source) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // zx_object_wait_async, but for the checks of handles. NO_MEMORY: kMaxWaits. BAD_HANDLE: the port's last handle has
   // gone meanwhile.

@@ -85,7 +85,7 @@ zx_status_t pager_create_vmo(const Caller& caller, zx_handle_t pager_handle, uin
   if (const zx_status_t s = caller.handles().Get(pager_handle, 0, &pager); s != ZX_OK) return s;
   std::shared_ptr<PortDispatcher> port;
   if (const zx_status_t s = caller.handles().Get(port_handle, ZX_RIGHT_WRITE, &port); s != ZX_OK) return s;
-  const auto source = std::make_shared<PagerSource>(std::move(port), key);
+  const auto source = std::make_shared<PagerSource>(caller.kernel.koids().Next(), std::move(port), key);
   auto made = mm::VmObject::CreatePaged(caller.kernel.frames(), mm::ByteSize(size), (options & ZX_VMO_RESIZABLE) != 0,
                                         source, (options & ZX_VMO_TRAP_DIRTY) != 0);
   if (!made.ok()) return ToZxStatus(made.status());
@@ -154,7 +154,7 @@ zx_status_t pager_query_dirty_ranges(const Caller& caller, zx_handle_t pager_han
   const uint64_t end = p.object().size().value();
   if (offset > end || length > end - offset) return ZX_ERR_OUT_OF_RANGE;
   const mm::PageIndex first = mm::PageIndex::Of(mm::ByteSize(offset));
-  const mm::PageIndex last = mm::PageIndex::Of(*mm::ByteSize(offset + length).RoundUpToPage());
+  const mm::PageIndex last = length == 0 ? first : mm::PageIndex::Of(*mm::ByteSize(offset + length).RoundUpToPage());
   const auto dirty = p.object().DirtyRanges(mm::PageRange::FromTo(first, last));
   if (!dirty.ok()) return ToZxStatus(dirty.status());
   std::vector<zx_vmo_dirty_range_t> ranges;

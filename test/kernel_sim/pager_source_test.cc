@@ -17,9 +17,10 @@ mm::PageRange Pages(uint64_t first, uint64_t count) { return {mm::PageIndex(firs
 
 struct SourceTest : SyscallTest {
   static constexpr uint64_t kKey = 17;
+  static constexpr zx_koid_t kKoid = 5000;
   zx_handle_t port_handle = program.MakePort();
   std::shared_ptr<PortDispatcher> port = PortOf(port_handle);
-  std::shared_ptr<PagerSource> source = std::make_shared<PagerSource>(port, kKey);
+  std::shared_ptr<PagerSource> source = std::make_shared<PagerSource>(kKoid, port, kKey);
 
   std::shared_ptr<PortDispatcher> PortOf(zx_handle_t handle) {
     std::shared_ptr<PortDispatcher> object;
@@ -177,6 +178,17 @@ TEST_CASE_METHOD(SourceTest, "a thread waits for pages without a lock, and start
   }
 }
 
+TEST_CASE_METHOD(SourceTest, "the last packet of a VMO that is gone stays when the source after it is abandoned",
+                 "[pager]") {
+  source->Detach();
+  for (zx_koid_t koid = kKoid + 1; koid < kKoid + 20; ++koid) {
+    source = nullptr;  // (the next one may lie where it lay)
+    source = std::make_shared<PagerSource>(koid, port, kKey);
+    source->Abandon();
+  }
+  CHECK(Take() == std::vector<Seen>{{ZX_PAGER_VMO_COMPLETE, 0, 0}});
+}
+
 TEST_CASE("who waits for a pager too long waits no longer, and others may act each time that it is said", "[pager]") {
   Kernel::Options options;
   options.machine.memory = mm::ByteSize(uint64_t{1} << 20);
@@ -192,7 +204,7 @@ TEST_CASE("who waits for a pager too long waits no longer, and others may act ea
   Program program(**kernel);
   std::shared_ptr<PortDispatcher> port;
   REQUIRE(program.process->handles().Get(program.MakePort(), 0, &port) == ZX_OK);
-  source = std::make_shared<PagerSource>(port, 1);
+  source = std::make_shared<PagerSource>(5000, port, 1);
   const auto request = *source->Request(Need::kRead, Pages(0, 1));
   SECTION("nobody answers") {
     CHECK(WaitForPages(*program.thread, *request, ZX_MSEC(1)) == ZX_ERR_TIMED_OUT);
