@@ -52,20 +52,23 @@ void VmPages::ForEachOfRoot(PageIndex begin, PageIndex end, absl::FunctionRef<vo
 }
 
 PageCount VmPages::ChargedForRoot(PageIndex begin, PageIndex end) const {
-  const VmPages* root = this;
-  while (const VmPages* below = root->parent()) {
-    below->mutex().AssertHeld();
-    root = below;
+  const VmPages* at = this;
+  while (true) {
+    at->mutex().AssertHeld();
+    if (at->parent() == nullptr) break;
+    at = at->parent();
   }
+  const VmPages& root = *at;
+  root.mutex().AssertHeld();
   using Frames = std::pair<FrameNumber, FrameNumber>;  // first, end
   std::vector<Frames> others, mine;
   const auto add_to = [](std::vector<Frames>& list) {
     return [&list](FrameRun run) { list.emplace_back(run.first, run.end()); };
   };
-  for (const VmObject* view : root->views_) {
-    if (view->first() == PageIndex(0) && view->end() == root->end()) return PageCount();
-    root->tree_.ForEach(view->first(), view->end(),
-                        [&](const PageTree::Run& run) { return add_to(others)(run.pages.frames), true; });
+  for (const VmObject* view : root.views_) {
+    if (view->first() == PageIndex(0) && view->end() == root.end()) return PageCount();
+    root.tree_.ForEach(view->first(), view->end(),
+                       [&](const PageTree::Run& run) { return add_to(others)(run.pages.frames), true; });
   }
   ForEachOfRoot(begin, end, add_to(mine));
   if (mine.empty()) return PageCount();
@@ -80,12 +83,12 @@ PageCount VmPages::ChargedForRoot(PageIndex begin, PageIndex end) const {
   std::sort(others.begin(), others.end());
   PageCount count;
   auto other = others.begin();
-  for (auto [at, until] : mine) {
-    while (at < until) {
-      while (other != others.end() && other->second <= at) ++other;
-      const FrameNumber next = other == others.end() ? until : std::min(until, std::max(at, other->first));
-      count += next - at;
-      at = other == others.end() ? until : std::min(until, std::max(next, other->second));
+  for (auto [from, until] : mine) {
+    while (from < until) {
+      while (other != others.end() && other->second <= from) ++other;
+      const FrameNumber next = other == others.end() ? until : std::min(until, std::max(from, other->first));
+      count += next - from;
+      from = other == others.end() ? until : std::min(until, std::max(next, other->second));
     }
   }
   return count;
