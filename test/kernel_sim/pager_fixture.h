@@ -18,7 +18,8 @@
 
 namespace zirconia {
 
-// Runs something that may have to wait for the pager, on a thread of its own.
+// Runs something that may have to wait for the pager, on a thread of its own. It must not assert anything: Catch2 does
+// that on one thread only.
 template <typename Result>
 class Background {
  public:
