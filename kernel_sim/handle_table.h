@@ -55,8 +55,9 @@ class Handle {
 // Thread-safe.
 class HandleTable {
  public:
+  static constexpr size_t kDefaultLimit = 256 * 1024;
   // `limit`: the most handles that it may hold at once.
-  explicit HandleTable(size_t limit = 256 * 1024) : limit_(limit) {}
+  explicit HandleTable(size_t limit = kDefaultLimit) : limit_(limit) {}
   ~HandleTable() { Clear(); }
   HandleTable(const HandleTable&) = delete;
   HandleTable& operator=(const HandleTable&) = delete;

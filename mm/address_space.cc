@@ -273,6 +273,7 @@ absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr 
   if (check_protection && !Permits(mapping->protection, access)) {
     return absl::PermissionDeniedError("the mapping doesn't permit it");
   }
+  if (!check_protection && !mapping->pages.cached()) return absl::FailedPreconditionError("it isn't cached");
   if (access == Access::kWrite && mapping->vmo->constant()) return absl::PermissionDeniedError("the VMO is constant");
   absl::MutexLock pages_lock(&mapping->pages.mutex());
   if (absl::Status status = Clip(*mapping, address, length); !status.ok()) return status;

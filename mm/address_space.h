@@ -70,7 +70,7 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // As Pin for a read, but whatever the mapping permits: for zx_process_read_memory and crash reports. `access` kWrite:
-  // likewise.
+  // likewise. FAILED_PRECONDITION: the memory isn't cached.
   absl::StatusOr<PinnedBytes> PinIgnoringProtection(VirtAddr address, ByteSize length, Access access,
                                                     PageWait* wait = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
 

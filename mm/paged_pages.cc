@@ -224,6 +224,7 @@ bool VmPages::Modified(bool reset) {
 }
 
 void VmPages::EvictClean(FreedFrames& freed) {
+  const PageCount had = tree_.size();
   std::vector<PageRange> clean;
   paging_->states.ForEach({PageIndex(0), end() - PageIndex(0)}, [&](PageRange part, std::optional<PageState> state) {
     if (!state || state->dirt == Dirt::kClean) clean.push_back(part);
@@ -237,6 +238,7 @@ void VmPages::EvictClean(FreedFrames& freed) {
     }
     if (at < part.end()) Decommit(at, part.end(), freed);
   }
+  if (tree_.size() != had) reclaims_.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace zirconia::mm

@@ -142,13 +142,13 @@ void VmObject::Adopt(VmObject& child) {
   if (child.parent_user_id_ == 0) child.parent_user_id_ = user_id();
   child.parent_ = this;
   children_.insert(&child);
-  if (!child.is_slice()) ++snapshots_;
+  if (child.pages_ != pages_) ++snapshots_;
   if (children_.size() == 1 && observer_ != nullptr) observer_->OnChildren(true);
 }
 
 void VmObject::Lose(VmObject& child) {
   children_.erase(&child);
-  if (!child.is_slice()) --snapshots_;
+  if (child.pages_ != pages_) --snapshots_;
   if (children_.empty() && observer_ != nullptr) observer_->OnChildren(false);
 }
 

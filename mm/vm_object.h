@@ -109,6 +109,7 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   // is a child.
   absl::Status SetCachePolicy(uint32_t policy);
   uint32_t cache_policy() const { return pages_->cache_policy(); }
+  uint64_t reclaims() const { return pages_->reclaims(); }
 
   // What it was last set to; takes no lock.
   ByteSize size() const { return end().offset() - first_.offset(); }
@@ -236,7 +237,7 @@ class VmObject : public std::enable_shared_from_this<VmObject> {
   std::string name_ ABSL_GUARDED_BY(pages_->mutex());
   VmObject* parent_ ABSL_GUARDED_BY(pages_->mutex()) = nullptr;
   absl::flat_hash_set<VmObject*> children_ ABSL_GUARDED_BY(pages_->mutex());
-  size_t snapshots_ ABSL_GUARDED_BY(pages_->mutex()) = 0;  // children that aren't slices
+  size_t snapshots_ ABSL_GUARDED_BY(pages_->mutex()) = 0;  // children that show other pages
   ChildrenObserver* observer_ ABSL_GUARDED_BY(pages_->mutex()) = nullptr;
   size_t mapping_count_ ABSL_GUARDED_BY(pages_->mutex()) = 0;
   absl::flat_hash_map<const AddressSpace*, size_t> spaces_ ABSL_GUARDED_BY(pages_->mutex());  // mappings of each

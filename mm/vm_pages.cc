@@ -131,6 +131,7 @@ bool VmPages::Discard(FreedFrames& freed) {
   // Zeros that are shown are no content either.
   TakeOutZeros(PageIndex(0), end(), nullptr);
   discarded_ = true;
+  reclaims_.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 

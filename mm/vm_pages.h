@@ -137,6 +137,9 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   bool Discard(FreedFrames& freed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
   // ZX_CACHE_POLICY_*, remembered; 0: cached.
+  // How often some were taken out because memory was short, not because somebody said so.
+  uint64_t reclaims() const { return reclaims_.load(std::memory_order_relaxed); }
+  bool cached() const { return cache_policy() == 0; }
   uint32_t cache_policy() const { return cache_policy_.load(std::memory_order_relaxed); }
   void set_cache_policy(uint32_t policy) { cache_policy_.store(policy, std::memory_order_relaxed); }
 
@@ -384,6 +387,7 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   const std::unique_ptr<Paging> paging_ ABSL_PT_GUARDED_BY(family_->mutex);  // null: it isn't paged
   std::atomic<bool> constant_{false};
   std::atomic<uint32_t> cache_policy_{0};
+  std::atomic<uint64_t> reclaims_{0};
   std::atomic<bool> discardable_{false};
   uint64_t content_locks_ ABSL_GUARDED_BY(family_->mutex) = 0;
   bool discarded_ ABSL_GUARDED_BY(family_->mutex) = false;

@@ -122,8 +122,18 @@ zx_status_t channel_write(const Caller& caller, zx_handle_t handle, uint32_t opt
   ChannelMessage message;
   std::shared_ptr<ChannelDispatcher> channel;
   zx_status_t status = CheckWrite(caller, handle, options, bytes, num_bytes, num_handles, &channel, &message.bytes);
-  // The handles are gone on success and on failure, as far as they can be read.
-  std::vector<zx_handle_t> values(std::min<uint32_t>(num_handles, ZX_CHANNEL_MAX_MSG_HANDLES));
+  // The handles are gone on success and on failure, as far as they can be read, and as many as a process may have.
+  if (num_handles > ZX_CHANNEL_MAX_MSG_HANDLES) {
+    const uint64_t count = std::min<uint64_t>(num_handles, HandleTable::kDefaultLimit);
+    for (uint64_t i = 0; i < count; ++i) {
+      zx_handle_t value = ZX_HANDLE_INVALID;
+      const UserPtr<const zx_handle_t> at(handles.address() + i * sizeof(value));
+      if (at.Read(caller.memory, &value) != ZX_OK) break;
+      caller.handles().Remove(value).Close();
+    }
+    return status;
+  }
+  std::vector<zx_handle_t> values(num_handles);
   if (handles.ReadArray(caller.memory, values.data(), values.size()) != ZX_OK) {
     return status != ZX_OK ? status : ZX_ERR_INVALID_ARGS;
   }

@@ -37,6 +37,7 @@ zx_info_vmo_t VmoInfo(const mm::VmObject& vmo) {
                (vmo.is_child() && !vmo.is_slice() ? ZX_INFO_VMO_IS_COW_CLONE : 0);
   info.committed_bytes = vmo.committed_pages().bytes().value();
   info.cache_policy = vmo.cache_policy();
+  info.committed_change_events = vmo.reclaims();
   info.metadata_bytes = vmo.run_count() * 32;
   return info;
 }

@@ -78,6 +78,17 @@ zx_status_t CheckVdsoMapping(const Caller& caller, const ProcessDispatcher* targ
   return ZX_OK;
 }
 
+// Where the result of an overwrite lies in what is replaced, it is written to what replaces that: so it must be known
+// before that it can be. INVALID_ARGS: it can't; or what committing it says.
+zx_status_t CheckResultInside(mm::VirtRange replaced, uint64_t result, const VmoDispatcher& vmo, zx_vm_option_t options,
+                              uint64_t vmo_offset) {
+  const mm::VirtRange both = mm::VirtRange{mm::VirtAddr(result), mm::ByteSize(sizeof(zx_vaddr_t))}.Intersect(replaced);
+  if (both.empty()) return ZX_OK;
+  const mm::ByteSize offset = mm::ByteSize(vmo_offset) + (both.base - replaced.base);
+  if ((options & ZX_VM_PERM_WRITE) == 0 || offset + both.size > vmo.vmo()->size()) return ZX_ERR_INVALID_ARGS;
+  return WithPages([&](mm::PageWait& wait) { return vmo.vmo()->Commit(offset, both.size, &wait); });
+}
+
 }  // namespace
 
 namespace sys {
@@ -119,9 +130,9 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
   if (const zx_status_t s = caller.handles().Get(vmo_handle, ZX_RIGHT_MAP | needed, &vmo, &vmo_rights); s != ZX_OK)
     return s;
 
-  constexpr zx_vm_option_t kAllowed = kPermissions | ZX_VM_COMPACT | ZX_VM_SPECIFIC | ZX_VM_SPECIFIC_OVERWRITE |
-                                      ZX_VM_MAP_RANGE | ZX_VM_REQUIRE_NON_RESIZABLE | ZX_VM_ALLOW_FAULTS |
-                                      ZX_VM_OFFSET_IS_UPPER_LIMIT | kAlignMask;
+  constexpr zx_vm_option_t kAllowed = kPermissions | ZX_VM_SPECIFIC | ZX_VM_SPECIFIC_OVERWRITE | ZX_VM_MAP_RANGE |
+                                      ZX_VM_REQUIRE_NON_RESIZABLE | ZX_VM_ALLOW_FAULTS | ZX_VM_OFFSET_IS_UPPER_LIMIT |
+                                      kAlignMask;
   if ((options & ~kAllowed) != 0 || !PermissionsAreValid(options)) return ZX_ERR_INVALID_ARGS;
   if ((options & ZX_VM_MAP_RANGE) != 0 && (options & ZX_VM_SPECIFIC_OVERWRITE) != 0) return ZX_ERR_INVALID_ARGS;
   if ((options & ZX_VM_REQUIRE_NON_RESIZABLE) != 0 && vmo->vmo()->resizable()) return ZX_ERR_NOT_SUPPORTED;
@@ -157,6 +168,13 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
     // What is replaced can't be brought back either; where it will stand is known.
     const uint64_t place = vmar->region().range().base.value() + offset;
     if (const zx_status_t s = out_address.Write(caller.memory, place); s != ZX_OK) return s;
+    if (vmar->space() == caller.process.space()) {
+      const mm::VirtRange replaced{mm::VirtAddr(place), *rounded};
+      if (const zx_status_t s = CheckResultInside(replaced, out_address.address(), *vmo, options, vmo_offset);
+          s != ZX_OK) {
+        return s;
+      }
+    }
   }
 
   request.vmo = vmo->vmo();
@@ -177,7 +195,7 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
   }
   if (is_vdso_code) target->set_vdso_base(mapped->value() - caller.kernel.vdso().code_offset());
   if (const zx_status_t s = out_address.Write(caller.memory, mapped->value()); s != ZX_OK) {
-    // What was made is undone. (Where an overwrite comes here, the pointer was to what it has replaced.)
+    // What was made is undone.
     vmar->region().Unmap({*mapped, *rounded}).IgnoreError();
     return s;
   }

@@ -67,6 +67,8 @@ zx_status_t vmo_create_child(const Caller& caller, zx_handle_t handle, uint32_t 
   if (s != ZX_OK) return s;
   s = vmo->CreateChild(caller.kernel.koids(), options, offset, size, &child);
   if (s != ZX_OK) return s;
+  // Who may see the parent's name finds it again.
+  if ((rights & ZX_RIGHT_GET_PROPERTY) != 0) child->SetName(vmo->name());
   rights |= ZX_RIGHT_GET_PROPERTY | ZX_RIGHT_SET_PROPERTY;
   if ((options & ZX_VMO_CHILD_SLICE) == 0) rights = (rights & ~ZX_RIGHT_EXECUTE) | ZX_RIGHT_WRITE;
   if ((options & ZX_VMO_CHILD_NO_WRITE) != 0) rights &= ~ZX_RIGHT_WRITE;

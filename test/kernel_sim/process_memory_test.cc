@@ -43,6 +43,18 @@ TEST_CASE_METHOD(OtherProcess, "memory of a process that never ran is read and w
   CHECK(std::string(back, 5) == "hello");
 }
 
+TEST_CASE_METHOD(OtherProcess, "memory that isn't cached: BAD_STATE, or what comes before it", "[process]") {
+  const zx_handle_t vmo = MakeVmo(kPage);
+  REQUIRE(zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_UNCACHED) == ZX_OK);
+  MapThere(1, vmo, 1);
+  char buffer[8] = {};
+  size_t actual = 0;
+  CHECK(zx_process_read_memory(process, there + kPage, buffer, 8, &actual) == ZX_ERR_BAD_STATE);
+  CHECK(zx_process_write_memory(process, there + kPage, buffer, 8, &actual) == ZX_ERR_BAD_STATE);
+  MapThere(0, MakeVmo(kPage), 1);
+  CHECK(Read(there + kPage - 3, 8).size() == 3);
+}
+
 TEST_CASE_METHOD(OtherProcess, "nothing at the start: NO_MEMORY; a hole later: as much as there is", "[process]") {
   char buffer[3 * kPage] = {};
   size_t actual = 0;

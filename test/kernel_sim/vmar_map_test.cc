@@ -171,6 +171,10 @@ TEST_CASE_METHOD(VmarTest, "a compact region packs what is mapped in it", "[vmar
   CHECK(highest - lowest == 7 * kPage);
 }
 
+TEST_CASE_METHOD(VmarTest, "COMPACT is for regions: a mapping's is INVALID_ARGS", "[vmar]") {
+  CHECK(Map(vmar, kRead | ZX_VM_COMPACT, 0, MakeVmo(kPage), 0, kPage) == ZX_ERR_INVALID_ARGS);
+}
+
 TEST_CASE_METHOD(VmarTest, "MAP_RANGE, REQUIRE_NON_RESIZABLE, ALLOW_FAULTS", "[vmar]") {
   const zx_handle_t fixed = MakeVmo(kPage);
   const zx_handle_t resizable = MakeVmo(kPage, ZX_VMO_RESIZABLE);
@@ -226,6 +230,21 @@ TEST_CASE_METHOD(VmarTest, "an overwrite whose result has nowhere to go leaves w
         ZX_ERR_INVALID_ARGS);
   CHECK(Words(2) == std::vector<uint64_t>{10, 11});
   CHECK(Writable(base));
+}
+
+TEST_CASE_METHOD(VmarTest, "the result of an overwrite may go where it overwrites, if it can stand there afterwards",
+                 "[vmar]") {
+  MapAt(0, MakeCountedVmo(2, 10), 2);
+  const zx_handle_t vmo = MakeCountedVmo(2, 20);
+  auto* const result = reinterpret_cast<zx_vaddr_t*>(base + kPage + 8);
+  // It couldn't be written, or is beyond the VMO's end.
+  CHECK(zx_vmar_map(vmar, kRead | ZX_VM_SPECIFIC_OVERWRITE, 0, vmo, 0, 2 * kPage, result) == ZX_ERR_INVALID_ARGS);
+  CHECK(zx_vmar_map(vmar, kReadWrite | ZX_VM_SPECIFIC_OVERWRITE, 0, vmo, kPage, 2 * kPage, result) ==
+        ZX_ERR_INVALID_ARGS);
+  CHECK(Words(2) == std::vector<uint64_t>{10, 11});
+  REQUIRE(zx_vmar_map(vmar, kReadWrite | ZX_VM_SPECIFIC_OVERWRITE, 0, vmo, 0, 2 * kPage, result) == ZX_OK);
+  CHECK(Words(2) == std::vector<uint64_t>{20, 21});
+  CHECK(kernel.Load<uint64_t>(base + kPage + 8) == base);
 }
 
 TEST_CASE_METHOD(VmarTest, "overwriting a part of a region is refused, and nothing changes", "[vmar]") {

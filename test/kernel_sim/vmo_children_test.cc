@@ -1,6 +1,8 @@
 // Who is whose child: ZX_VMO_ZERO_CHILDREN, num_children, parent_koid.
 #include <zircon/syscalls/port.h>
 
+#include <string>
+
 #include "test/kernel_sim/vmo_fixture.h"
 
 namespace zirconia {
@@ -164,6 +166,15 @@ TEST_CASE_METHOD(ChildrenTest, "parent_koid names what a child was made from", "
   CHECK(Info(grandchild).parent_koid == KoidOf(child));
   Close(vmo);
   CHECK(Info(child).parent_koid == koid);
+}
+
+TEST_CASE_METHOD(ChildrenTest, "a child has its parent's name, if that may be known", "[vmo]") {
+  const zx_handle_t vmo = MakeVmo(kPage);
+  REQUIRE(zx_object_set_property(vmo, ZX_PROP_NAME, "parent", 6) == ZX_OK);
+  for (const uint32_t kind : {ZX_VMO_CHILD_SNAPSHOT, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, ZX_VMO_CHILD_SLICE}) {
+    CHECK(std::string(Info(Child(vmo, kind, 0, 1)).name) == "parent");
+    CHECK(std::string(Info(Child(Without(vmo, ZX_RIGHT_GET_PROPERTY), kind, 0, 1)).name).empty());
+  }
 }
 
 TEST_CASE_METHOD(ChildrenTest, "who waits for ZERO_CHILDREN is told through a port", "[vmo]") {

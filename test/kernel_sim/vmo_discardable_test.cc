@@ -1,5 +1,5 @@
 // Discardable VMOs through zx_* calls, each against the host page table and the software one.
-#include "test/kernel_sim/vmar_fixture.h"
+#include "test/kernel_sim/vmo_fixture.h"
 
 namespace zirconia {
 namespace {
@@ -75,6 +75,14 @@ TEST_CASE("LOCK tells what was locked and what had been discarded, once; locked 
   uint64_t word = 1;
   CHECK(zx_vmo_read(t.vmo, &word, 0, sizeof(word)) == ZX_OK);
   CHECK(word == 0);
+}
+
+TEST_CASE("What the kernel discards is counted as a change of what is committed, and what programs do isn't") {
+  DiscardTest t;
+  CHECK(VmoTest::Info(t.vmo).committed_change_events == 0);
+  t.RunOutOfMemory();
+  CHECK(VmoTest::Info(t.vmo).committed_change_events == 1);
+  CHECK(VmoTest::Info(t.hog).committed_change_events == 0);
 }
 
 TEST_CASE("TRY_LOCK locks what was not discarded, and is UNAVAILABLE afterwards") {

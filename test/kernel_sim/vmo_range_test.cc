@@ -158,6 +158,16 @@ TEST_CASE_METHOD(VmoTest, "DECOMMIT: not of a snapshot, nor while there are any;
   CHECK(WordsOf(vmo) == std::vector<uint64_t>{10, 0, 12, 0});
 }
 
+TEST_CASE_METHOD(VmoTest, "DECOMMIT while only a slice of a snapshot is left of it: NOT_SUPPORTED still", "[vmo]") {
+  const zx_handle_t vmo = MakeVmo(kPage);
+  const zx_handle_t snapshot = Child(vmo, ZX_VMO_CHILD_SNAPSHOT, 0, 1);
+  const zx_handle_t slice = Child(snapshot, ZX_VMO_CHILD_SLICE, 0, 1);
+  Close(snapshot);
+  CHECK(OpPages(vmo, ZX_VMO_OP_DECOMMIT, 0, 1) == ZX_ERR_NOT_SUPPORTED);
+  Close(slice);
+  CHECK(OpPages(vmo, ZX_VMO_OP_DECOMMIT, 0, 1) == ZX_OK);
+}
+
 TEST_CASE_METHOD(VmoTest, "DECOMMIT of a snapshot whose parent is gone: NOT_SUPPORTED still", "[vmo]") {
   const zx_handle_t vmo = MakeCountedVmo(2, 10);
   const zx_handle_t child = Child(vmo, kSnapshot, 0, 2);
