@@ -75,9 +75,8 @@ PageCount VmPages::ChargedForRoot(PageIndex begin, PageIndex end) const {
   for (const auto& [birth, older] : family_->members) {
     if (older == this) break;
     older->mutex().AssertHeld();
-    if (older->parent() != nullptr && !older->views_.empty()) {
-      older->ForEachOfRoot(PageIndex(0), older->end(), add_to(others));
-    }
+    if (older->parent() == nullptr) continue;
+    for (const VmObject* view : older->views_) older->ForEachOfRoot(view->first(), view->end(), add_to(others));
   }
   std::sort(mine.begin(), mine.end());
   std::sort(others.begin(), others.end());

@@ -1,7 +1,5 @@
 #include "mm/pool.h"
 
-#include <sanitizer/asan_interface.h>
-
 #include <array>
 #include <atomic>
 #include <bit>
@@ -12,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "mm/check.h"
+#include "mm/poison.h"
 
 namespace zirconia::mm {
 namespace {
@@ -85,7 +84,7 @@ void* Pool::Allocate(size_t bytes) {
     absl::MutexLock lock(&unused.mutex);
     ++unused.in_use;
     if (Unused* const piece = unused.first; piece != nullptr) {
-      ASAN_UNPOISON_MEMORY_REGION(piece, SizeOf(number));
+      Unpoison(piece, SizeOf(number));
       unused.first = piece->next;
       return piece;
     }
@@ -99,7 +98,7 @@ void Pool::Free(void* piece, size_t bytes) {
   absl::MutexLock lock(&unused.mutex);
   unused.first = new (piece) Unused{unused.first};
   --unused.in_use;
-  ASAN_POISON_MEMORY_REGION(unused.first + 1, SizeOf(number) - sizeof(Unused));
+  Poison(unused.first + 1, SizeOf(number) - sizeof(Unused));
 }
 
 size_t Pool::InUse() {

@@ -1,9 +1,9 @@
 #include "mm/slab.h"
 
-#include <sanitizer/asan_interface.h>
-
 #include <algorithm>
 #include <atomic>
+
+#include "mm/poison.h"
 
 namespace zirconia::mm {
 namespace {
@@ -23,7 +23,7 @@ void Slab::SetAdvice(Advice advice) { g_advice.store(advice, std::memory_order_r
 
 Slab::~Slab() {
   for (const Chunk& chunk : chunks_) {
-    ASAN_UNPOISON_MEMORY_REGION(chunk.memory, chunk.size);
+    Unpoison(chunk.memory, chunk.size);
     ::operator delete(chunk.memory, AlignOf(chunk.size));
   }
 }
@@ -35,7 +35,7 @@ void Slab::AddChunk() {
   void* const memory = ::operator new(size, AlignOf(size));
   const Advice advice = g_advice.load(std::memory_order_relaxed);
   if (size == kLargestChunk && advice != nullptr) advice(memory, size);
-  ASAN_POISON_MEMORY_REGION(memory, size);
+  Poison(memory, size);
   chunks_.push_back({memory, size});
   at_ = static_cast<std::byte*>(memory);
   left_ = size;
@@ -50,14 +50,14 @@ void* Slab::Allocate() {
     at_ += size_;
     left_ -= size_;
   }
-  ASAN_UNPOISON_MEMORY_REGION(piece, size_);
+  Unpoison(piece, size_);
   if (piece == first_unused_) first_unused_ = first_unused_->next;
   return piece;
 }
 
 void Slab::Free(void* piece) {
   first_unused_ = new (piece) Unused{first_unused_};
-  ASAN_POISON_MEMORY_REGION(piece, size_);
+  Poison(piece, size_);
 }
 
 }  // namespace zirconia::mm

@@ -109,7 +109,7 @@ bool ModelVmo::IsOwn(uint64_t page) const {
 }
 
 Content ModelVmo::Holds(uint64_t page) const {
-  const Content* const content = pages->Find(first_ + page).content;
+  const Content* const content = Found(page);
   return content != nullptr ? *content : Content();
 }
 
@@ -139,7 +139,7 @@ bool ModelVmo::MayDecommit() const {
   return !pages->is_snapshot && !pages->paged() &&
          std::all_of(pages->views.begin(), pages->views.end(), [](const ModelVmo* view) {
            return std::all_of(view->children_.begin(), view->children_.end(),
-                              [](const ModelVmo* child) { return child->is_slice(); });
+                              [view](const ModelVmo* child) { return child->pages == view->pages; });
          });
 }
 
@@ -169,12 +169,17 @@ std::vector<std::shared_ptr<ModelVmo>> Model::Living() const {
 }
 
 std::vector<uint64_t> ChargesOf(const std::vector<std::shared_ptr<ModelVmo>>& living) {
-  absl::flat_hash_set<const Content*> charged;
+  absl::flat_hash_set<const Content*> had, charged;
   std::vector<uint64_t> charges;
+  for (const std::shared_ptr<ModelVmo>& vmo : living) {
+    for (uint64_t page = 0; page < vmo->size(); ++page) had.insert(vmo->Shared(page));
+  }
   for (const std::shared_ptr<ModelVmo>& vmo : living) {
     const size_t before = charged.size();
     for (uint64_t page = 0; page < vmo->size(); ++page) {
-      if (vmo->IsCommitted(page)) charged.insert(vmo->Shared(page));
+      const Content* const shown = vmo->Found(page);
+      const Content* const paid = had.contains(shown) ? vmo->Shared(page) : shown;
+      if (paid != nullptr) charged.insert(paid);
     }
     charges.push_back(charged.size() - before);
   }

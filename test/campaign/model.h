@@ -98,6 +98,8 @@ class ModelVmo {
   bool IsOwn(uint64_t page) const;
   bool IsShared(uint64_t page) const { return At(page).use_count() > 1; }
   Content Holds(uint64_t page) const;
+  // Where that stands, its own or a parent's; null: zeros, or absent.
+  const Content* Found(uint64_t page) const { return pages->Find(first_ + page).content; }
   // Which other VMOs hold too where they share it; null: not committed.
   const Content* Shared(uint64_t page) const { return At(page).get(); }
   // Commits the page to this one alone.
@@ -182,7 +184,8 @@ struct Model {
   std::vector<std::shared_ptr<ModelVmo>> Living() const;
 };
 
-// How many pages each of `living` is charged for: a page that several have counts for the first.
+// How many pages each of `living` is charged for: a page that several have counts for the first, and so does one that
+// none has and several show.
 std::vector<uint64_t> ChargesOf(const std::vector<std::shared_ptr<ModelVmo>>& living);
 
 }  // namespace zirconia::campaign

@@ -165,7 +165,11 @@ class Model {
   void Check() {
     Forget();
     std::vector<std::shared_ptr<VmObject>> alive;
-    std::set<const Page*> known;
+    // Who has a page is charged for it; what nobody has any more, who shows it.
+    std::set<const Page*> known, had;
+    for (const auto& vmo : vmos_) {
+      for (uint64_t page = 0; page < vmo->size(); ++page) had.insert(vmo->store->pages[vmo->first + page].get());
+    }
     for (const auto& vmo : vmos_) {
       const auto real = vmo->alive.lock();
       if (real == nullptr) continue;
@@ -174,8 +178,9 @@ class Model {
       uint64_t charged = 0;
       for (uint64_t page = 0; page < vmo->size(); ++page) {
         const PagePtr& mine = vmo->store->pages[vmo->first + page];
-        if (mine != nullptr && known.insert(mine.get()).second) ++charged;
         const Store::Holds holds = vmo->store->At(vmo->first + page);
+        const PagePtr& paid = had.count(holds.page.get()) == 0 ? holds.page : mine;
+        if (paid != nullptr && known.insert(paid.get()).second) ++charged;
         for (size_t w = 0; w < kWordsKept; ++w) {
           uint64_t word = ~uint64_t{0};
           PageWait wait;
