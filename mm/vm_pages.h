@@ -136,9 +136,10 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   // For DiscardList. Returns whether it held anything.
   bool Discard(FreedFrames& freed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
-  // ZX_CACHE_POLICY_*, remembered; 0: cached.
   // How often some were taken out because memory was short, not because somebody said so.
   uint64_t reclaims() const { return reclaims_.load(std::memory_order_relaxed); }
+
+  // ZX_CACHE_POLICY_*, remembered; 0: cached.
   bool cached() const { return cache_policy() == 0; }
   uint32_t cache_policy() const { return cache_policy_.load(std::memory_order_relaxed); }
   void set_cache_policy(uint32_t policy) { cache_policy_.store(policy, std::memory_order_relaxed); }

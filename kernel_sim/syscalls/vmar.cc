@@ -167,7 +167,6 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
   if (request.placement.kind == mm::Placement::Kind::kAtReplacing) {
     // What is replaced can't be brought back either; where it will stand is known.
     const uint64_t place = vmar->region().range().base.value() + offset;
-    if (const zx_status_t s = out_address.Write(caller.memory, place); s != ZX_OK) return s;
     if (vmar->space() == caller.process.space()) {
       const mm::VirtRange replaced{mm::VirtAddr(place), *rounded};
       if (const zx_status_t s = CheckResultInside(replaced, out_address.address(), *vmo, options, vmo_offset);
@@ -175,6 +174,7 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
         return s;
       }
     }
+    if (const zx_status_t s = out_address.Write(caller.memory, place); s != ZX_OK) return s;
   }
 
   request.vmo = vmo->vmo();

@@ -242,6 +242,7 @@ TEST_CASE_METHOD(VmarTest, "the result of an overwrite may go where it overwrite
   CHECK(zx_vmar_map(vmar, kReadWrite | ZX_VM_SPECIFIC_OVERWRITE, 0, vmo, kPage, 2 * kPage, result) ==
         ZX_ERR_INVALID_ARGS);
   CHECK(Words(2) == std::vector<uint64_t>{10, 11});
+  CHECK(kernel.Load<uint64_t>(base + kPage + 8) == 0u);
   REQUIRE(zx_vmar_map(vmar, kReadWrite | ZX_VM_SPECIFIC_OVERWRITE, 0, vmo, 0, 2 * kPage, result) == ZX_OK);
   CHECK(Words(2) == std::vector<uint64_t>{20, 21});
   CHECK(kernel.Load<uint64_t>(base + kPage + 8) == base);
