@@ -59,6 +59,19 @@ VmMapping* AddressSpace::FindMapping(VirtAddr address) const {
   return entry ? entry->child.mapping() : nullptr;
 }
 
+VmMapping* AddressSpace::FindAccessed(VirtAddr address) {
+  VmMapping* const before = accessed_.load(std::memory_order_relaxed);
+  if (before != nullptr && before->range.Contains(address)) return before;
+  VmMapping* const mapping = FindMapping(address);
+  if (mapping != nullptr) accessed_.store(mapping, std::memory_order_relaxed);
+  return mapping;
+}
+
+void AddressSpace::Delete(VmMapping* mapping) {
+  if (accessed_.load(std::memory_order_relaxed) == mapping) accessed_.store(nullptr, std::memory_order_relaxed);
+  mappings_.Delete(mapping);
+}
+
 void AddressSpace::ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) const {
   if (range.empty() || owners_.empty()) return;
   // No mapping reaches from one owner's addresses into those of another.
@@ -126,7 +139,7 @@ void AddressSpace::JoinAround(VirtRange range) {
     low->vmo->AddMapping(*low);
     low->region->tree_.Erase(high->range.base);
     low->region->tree_.SetEnd(low->range.base, low->range.end());
-    mappings_.Delete(high);
+    Delete(high);
   }
 }
 
@@ -143,7 +156,7 @@ void AddressSpace::TakeMappings(VirtRange range, MappingList mappings, Removed& 
     mapping->vmo->RemoveMapping(*mapping);
     if (mapping->region->alive_) mapping->region->tree_.Erase(mapping->range.base);
     removed.vmos.push_back(mapping->vmo);
-    mappings_.Delete(mapping);
+    Delete(mapping);
   }
 }
 
@@ -193,7 +206,7 @@ void AddressSpace::AddMapEdits(const VmMapping& mapping, VirtRange range, Edits&
 absl::Status AddressSpace::HandleFault(VirtAddr address, Access access, PageWait* wait) {
   FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
-  VmMapping* const mapping = FindMapping(address);
+  VmMapping* const mapping = FindAccessed(address);
   if (mapping == nullptr) return absl::NotFoundError("");
   if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("");
   VmPages& pages = mapping->pages;
@@ -268,7 +281,7 @@ absl::StatusOr<PinnedBytes> AddressSpace::PinIf(bool check_protection, VirtAddr 
                                                 PageWait* wait) {
   FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
-  VmMapping* const mapping = FindMapping(address);
+  VmMapping* const mapping = FindAccessed(address);
   if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
   if (check_protection && !Permits(mapping->protection, access)) {
     return absl::PermissionDeniedError("the mapping doesn't permit it");
@@ -286,7 +299,7 @@ absl::StatusOr<ByteSize> AddressSpace::CopyPiece(VirtAddr address, ByteSize leng
   if (length == ByteSize(0)) return length;
   FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
-  VmMapping* const mapping = FindMapping(address);
+  VmMapping* const mapping = FindAccessed(address);
   if (mapping == nullptr) return absl::NotFoundError("nothing is mapped there");
   if (!Permits(mapping->protection, access)) return absl::PermissionDeniedError("the mapping doesn't permit it");
   VmPages& pages = mapping->pages;
@@ -317,7 +330,7 @@ ByteSize AddressSpace::Transfer(VmObject& vmo, ByteSize offset, VirtAddr address
   length = std::min(length, kMostTransferred);
   FreedFrames freed;
   absl::ReaderMutexLock lock(&mutex_);
-  VmMapping* const mapping = FindMapping(address);
+  VmMapping* const mapping = FindAccessed(address);
   if (mapping == nullptr || !Permits(mapping->protection, to_vmo ? Access::kRead : Access::kWrite)) return ByteSize(0);
   VmPages& source = to_vmo ? mapping->pages : vmo.pages();
   VmPages& target = to_vmo ? vmo.pages() : mapping->pages;

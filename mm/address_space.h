@@ -2,6 +2,7 @@
 #ifndef ZIRCONIA_MM_ADDRESS_SPACE_H_
 #define ZIRCONIA_MM_ADDRESS_SPACE_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -124,6 +125,8 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   AddressSpace(VirtRange range, PageTable& table, Options options);
 
   VmMapping* FindMapping(VirtAddr address) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // The same for an access of a program, which is likely to be where the one before it was.
+  VmMapping* FindAccessed(VirtAddr address) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Calls `visit` for each mapping that overlaps `range`, in whatever region, in order; stops when it returns false.
   void ForEachMapping(VirtRange range, absl::FunctionRef<bool(VmMapping&)> visit) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -150,6 +153,8 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   void Kill(VmAddressRegion& region, Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DestroyAll(Removed& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  void Delete(VmMapping* mapping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Adds what translates the committed pages of `range`, a part of `mapping`, whose VMO's lock is held.
   static void AddMapEdits(const VmMapping& mapping, VirtRange range, Edits& edits);
 
@@ -172,6 +177,9 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   absl::Status VerifyTranslation(Translation translation) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
+  // What FindAccessed found last; null, or one of mappings_. Readers write it too. It is beside the lock, in a line of
+  // the cache that they have just taken.
+  std::atomic<VmMapping*> accessed_ = nullptr;
   const VirtRange range_;
   PageTable& table_;
   const Options options_;

@@ -103,16 +103,21 @@ std::optional<VirtAddr> VmAddressRegion::CompactPlace(ByteSize size, ByteSize al
 
 std::optional<VirtAddr> VmAddressRegion::RandomPlace(ByteSize size, ByteSize align, VirtAddr limit,
                                                      uint64_t& random) const {
-  const auto draw = [&](Places places) {
+  const auto draw_by = [&](uint64_t& state, Places places) {
     const uint64_t count = (places.highest - places.lowest).value() / align.value() + 1;
-    return places.lowest + ByteSize(NextRandom(random) % count * align.value());
+    return places.lowest + ByteSize(NextRandom(state) % count * align.value());
   };
+  const auto draw = [&](Places places) { return draw_by(random, places); };
   const auto all = PlacesIn(range_, range_.base, limit, size, align);
   if (!all) return std::nullopt;
   VirtAddr drawn;
   for (int i = 0; i < kDraws; ++i) {
     drawn = draw(*all);
-    if (tree_.IsFree({drawn, size})) return drawn;
+    if (!tree_.IsFree({drawn, size})) continue;
+    // The next one is known already, if it is like this one.
+    uint64_t next = random;
+    tree_.Prefetch(draw_by(next, *all));
+    return drawn;
   }
   auto gap = LowestGap(size, align, drawn, limit);
   if (!gap) gap = LowestGap(size, align, range_.base, limit);

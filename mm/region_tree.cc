@@ -152,6 +152,12 @@ void RegionTree::Fetch(const Node& node, uint32_t height) {
   for (size_t i = 0; i < size; i += Slab::kAlign) __builtin_prefetch(reinterpret_cast<const char*>(&node) + i);
 }
 
+void RegionTree::Prefetch(VirtAddr address) const {
+  const Node* node = root_;
+  for (uint32_t height = height_; height > 0; --height) node = node->Below(node->LastTo(address));
+  if (height_ > 0) Fetch(*node, 0);
+}
+
 void RegionTree::SetBound(Node& node, uint32_t height, VirtAddr bound) {
   if (height == 0) {
     node.bound = bound;

@@ -81,6 +81,8 @@ class RegionTree {
   bool IsFree(VirtRange range) const;
   // The gap that holds `address`.
   std::optional<VirtRange> GapAt(VirtAddr address) const;
+  // Has the processor fetch what the next look at `address` reads.
+  void Prefetch(VirtAddr address) const;
   // The lowest gap whose part from `from` on has at least `size` > 0 bytes; the whole gap is returned.
   std::optional<VirtRange> FindGap(ByteSize size, VirtAddr from) const;
 

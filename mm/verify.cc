@@ -57,6 +57,11 @@ absl::Status AddressSpace::Verify() const {
   if (root_->alive_) {
     if (absl::Status status = VerifyRegions(); !status.ok()) return status;
   }
+  if (const VmMapping* const accessed = accessed_.load(std::memory_order_relaxed); accessed != nullptr) {
+    bool is_mapped = false;
+    ForEachMapping(range_, [&](const VmMapping& mapping) { return !(is_mapped = &mapping == accessed); });
+    if (!is_mapped) return absl::InternalError("the mapping that was accessed last isn't mapped any more");
+  }
   if (absl::Status status = table_.Verify(); !status.ok()) return status;
   for (const Translation& translation : table_.Snapshot()) {
     if (absl::Status status = VerifyTranslation(translation); !status.ok()) return status;

@@ -105,7 +105,7 @@ absl::StatusOr<VirtAddr> VmAddressRegion::Map(const MapRequest& request) {
   }
 
   VmMapping* const mapping = in.mappings_.New(&in, in.table_, request.vmo);
-  absl::Cleanup unused = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { in.mappings_.Delete(mapping); };
+  absl::Cleanup unused = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { in.Delete(mapping); };
   mapping->region = this;
   mapping->range = range;
   mapping->first_page = request.vmo->first() + PageCount::Of(request.vmo_offset);
@@ -345,8 +345,7 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
     part.mapping->pages.mutex().AssertHeld();
     if (op != RangeOp::kDecommit) {
       if (status = part.mapping->pages.CheckContent(); !status.ok()) return status;
-      const Access access = op == RangeOp::kZero ? Access::kWrite : Access::kRead;
-      if (status = part.mapping->pages.Bring(part.begin, part.end, access, wait); !status.ok()) return status;
+      if (status = part.mapping->pages.Bring(part.begin, part.end, Access::kRead, wait); !status.ok()) return status;
       continue;
     }
     if (status = part.mapping->vmo->MayDecommit(part.begin, part.end); !status.ok()) return status;
@@ -379,16 +378,11 @@ absl::Status VmAddressRegion::OpRange(RangeOp op, VirtRange range, PageWait* wai
       }
       break;
     }
-    case RangeOp::kZero:
     case RangeOp::kDecommit:
       for (const Part& part : joined) {
         VmPages& pages = part.mapping->pages;
         pages.mutex().AssertHeld();
-        if (op == RangeOp::kDecommit) {
-          pages.Decommit(part.begin, part.end, freed);
-        } else if (status = pages.Zero(part.begin.offset(), (part.end - part.begin).bytes(), freed); !status.ok()) {
-          return status;
-        }
+        pages.Decommit(part.begin, part.end, freed);
       }
       break;
     case RangeOp::kMapRange:

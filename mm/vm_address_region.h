@@ -61,7 +61,7 @@ class VmAddressRegion : public std::enable_shared_from_this<VmAddressRegion> {
     bool immutable = false;     // the vDSO's code: unmap, protect and overwrite are PERMISSION_DENIED
   };
   // kHint changes nothing: it is there for the checks.
-  enum class RangeOp : uint8_t { kCommit, kDecommit, kMapRange, kZero, kPrefetch, kHint };
+  enum class RangeOp : uint8_t { kCommit, kDecommit, kMapRange, kPrefetch, kHint };
 
   VmAddressRegion(const VmAddressRegion&) = delete;
   VmAddressRegion& operator=(const VmAddressRegion&) = delete;

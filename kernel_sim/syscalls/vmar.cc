@@ -250,9 +250,6 @@ zx_status_t vmar_op_range(const Caller& caller, zx_handle_t handle, uint32_t op,
     case ZX_VMAR_OP_MAP_RANGE:
       range_op = RangeOp::kMapRange;
       break;
-    case ZX_VMO_OP_ZERO:
-      range_op = RangeOp::kZero;
-      break;
     case ZX_VMAR_OP_DONT_NEED:
     case ZX_VMAR_OP_ALWAYS_NEED:
       break;  // advice: nothing is done but to see that it is mapped, and to bring in what is a pager's

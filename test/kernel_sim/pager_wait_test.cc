@@ -55,7 +55,6 @@ TEST_CASE_METHOD(PagerTest, "whatever writes to an absent page waits for it, and
       [&] { return kernel.Store(base + kPage, word) ? ZX_OK : ZX_ERR_INTERNAL; },
       [&] { return Op(vmo, ZX_VMO_OP_ZERO, kPage, 8); },
       [&] { return OpPages(vmo, ZX_VMO_OP_ZERO, 1, 1); },
-      [&] { return zx_vmar_op_range(vmar, ZX_VMO_OP_ZERO, base + kPage, kPage, nullptr, 0); },
       [&] { return zx_process_write_memory(self, base + kPage, &word, sizeof(word), &actual); },
       [&] { return zx_vmo_read(anonymous, reinterpret_cast<void*>(base + kPage), 0, 1000); },
       [&] { return zx_vmo_get_size(vmo, reinterpret_cast<uint64_t*>(base + kPage)); },

@@ -231,8 +231,8 @@ class RegionOperations : public PageModel {
     ModelSpace& s = PickSpace();
     ModelRegion& r = PickRegion(s);
     const uint64_t first = r.first + Pick(r.count), n = 1 + Pick(6), end = first + n;
-    static constexpr Op kOps[] = {Op::kCommit, Op::kDecommit, Op::kMapRange, Op::kZero};
-    const Op op = kOps[Pick(4)];
+    static constexpr Op kOps[] = {Op::kCommit, Op::kDecommit, Op::kMapRange};
+    const Op op = kOps[Pick(3)];
     StatusCode expected = StatusCode::kOk;
     std::vector<std::pair<ModelVmo*, uint64_t>> missing;
     if (!r.alive) {
@@ -266,7 +266,7 @@ class RegionOperations : public PageModel {
     if (!Agree(r.real->OpRange(op, AtPages(first, n)), expected)) return;
     for (uint64_t p = first; p < end; ++p) {
       if (op == Op::kCommit) s.pages[p].vmo->committed[s.pages[p].page] = true;
-      if (op == Op::kDecommit || op == Op::kZero) s.pages[p].vmo->Decommit(s.pages[p].page);
+      if (op == Op::kDecommit) s.pages[p].vmo->Decommit(s.pages[p].page);
     }
   }
 };
