@@ -31,7 +31,7 @@ zx_info_vmo_t VmoInfo(const mm::VmObject& vmo) {
   info.num_children = vmo.child_count();
   using Kind = mm::VmPages::Kind;
   info.flags = (vmo.kind() == Kind::kPhysical ? ZX_INFO_VMO_TYPE_PHYSICAL : ZX_INFO_VMO_TYPE_PAGED) |
-               (vmo.kind() == Kind::kContiguous ? ZX_INFO_VMO_CONTIGUOUS : 0) |
+               (vmo.kind() == Kind::kContiguous || vmo.kind() == Kind::kPhysical ? ZX_INFO_VMO_CONTIGUOUS : 0) |
                (vmo.resizable() ? ZX_INFO_VMO_RESIZABLE : 0) | (vmo.immutable() ? ZX_INFO_VMO_IMMUTABLE : 0) |
                (vmo.discardable() ? ZX_INFO_VMO_DISCARDABLE : 0) | (vmo.paged() ? ZX_INFO_VMO_PAGER_BACKED : 0) |
                (vmo.is_child() && !vmo.is_slice() ? ZX_INFO_VMO_IS_COW_CLONE : 0);

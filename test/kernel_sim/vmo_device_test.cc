@@ -137,6 +137,7 @@ TEST_CASE_METHOD(DeviceTest, "a physical VMO shows what stands at its address, w
   CHECK(SizeOf(vmo) == 2 * kPage);
   CHECK(ContentSizeOf(vmo) == 2 * kPage);
   CHECK(ZX_INFO_VMO_TYPE(Info(vmo).flags) == ZX_INFO_VMO_TYPE_PHYSICAL);
+  CHECK((Info(vmo).flags & ZX_INFO_VMO_CONTIGUOUS) != 0);
   CHECK(HasZeroChildrenSignal(vmo));
   MapAt(0, vmo, 2);
   CHECK(Words(2) == std::vector<uint64_t>{10, 11});
