@@ -86,6 +86,7 @@ absl::Status BackingFile::Secure(mm::FrameRun run) {
 
 absl::Status BackingFile::Discard(mm::FrameRun run) {
   if (run.empty()) return absl::OkStatus();
+  if (forks_ != ForkCount()) return absl::FailedPreconditionError("the memory is the parent's, which uses it");
   while (true) {
     const HostOutcome o = host_.Fallocate(fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, run.first.offset().value(),
                                           run.count.bytes().value());

@@ -2,6 +2,7 @@
 #ifndef ZIRCONIA_PLATFORM_BACKING_FILE_H_
 #define ZIRCONIA_PLATFORM_BACKING_FILE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "mm/units.h"
 #include "platform/backing_policy.h"
 #include "platform/backing_storage.h"
+#include "platform/forks.h"
 #include "platform/host.h"
 #include "platform/owned_fd.h"
 
@@ -65,6 +67,7 @@ class BackingFile final : public mm::PhysicalMemory {
   Host& host_;
   const std::unique_ptr<BackingStorage> storage_;
   const mm::PageCount size_;
+  const uint32_t forks_ = ForkCount();
   MapsIdentity maps_identity_;
   uintptr_t linear_address_ = 0;  // 0: not mapped
 };

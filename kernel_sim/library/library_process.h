@@ -33,6 +33,8 @@ class LibraryProcess final : public ProcessDispatcher, private platform::HostFau
                  Ending ending);
   ~LibraryProcess() override { Withdraw(); }
 
+  using HostFaultRange::belongs_to_parent;
+
   // zx_process_self, zx_vmar_root_self, zx_job_default.
   zx_handle_t self() const { return self_; }
   zx_handle_t root_vmar() const { return root_vmar_; }

@@ -142,6 +142,8 @@ Attachment::~Attachment() {
 }
 
 uint64_t Attachment::Call(uint64_t number, const std::array<uint64_t, 8>& words) {
+  if (process_->belongs_to_parent()) [[unlikely]]
+    return RefuseInChild(number, words);
   if (saved_stack_ == nullptr) [[likely]]
     return CallHere(number, words);
   // The program's stack may be simulated memory: a fault on it would need the locks that the call holds, and the call
@@ -168,6 +170,25 @@ uint64_t Attachment::CallHere(uint64_t number, const std::array<uint64_t, 8>& wo
   if (thread_->killed()) [[unlikely]]
     End();
   return result;
+}
+
+uint64_t Attachment::RefuseInChild(uint64_t number, const std::array<uint64_t, 8>& words) {
+  switch (number) {
+    case kSyscall_process_exit:
+      _exit(static_cast<int>(words[0]));
+    case kSyscall_thread_exit:
+      pthread_exit(nullptr);
+    case kSyscall_clock_get_monotonic:
+      return static_cast<uint64_t>(process_->kernel().Now());
+    case kSyscall_handle_close:
+    case kSyscall_handle_close_many:
+      break;  // destructors make these
+    default:
+      std::fprintf(stderr, "zirconia: %s in the child of a fork is refused: the simulated kernel is the parent's\n",
+                   SyscallName(number));
+      if (number == kSyscall_cprng_draw) std::abort();  // it can't say so
+  }
+  return static_cast<uint64_t>(int64_t{ZX_ERR_BAD_STATE});
 }
 
 uint64_t Attachment::CallAtEnd(uint64_t number) {

@@ -78,6 +78,8 @@ class Attachment {
   uint64_t CallHere(uint64_t number, const std::array<uint64_t, 8>& words);
   // A call of a thread that has ended: what test code makes on its way out.
   uint64_t CallAtEnd(uint64_t number);
+  // A call in the child of a fork: what would change the parent's kernel, whose memory both share, is refused.
+  uint64_t RefuseInChild(uint64_t number, const std::array<uint64_t, 8>& words);
   [[noreturn]] void End();
 
   const std::shared_ptr<LibraryProcess> process_;

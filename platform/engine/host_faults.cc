@@ -40,7 +40,7 @@ struct HostFaults {
       if (object == nullptr) continue;
       const uint64_t base = e->base.load(std::memory_order_relaxed);
       if (address.value() - base >= e->size.load(std::memory_order_relaxed)) continue;
-      return object->OnHostFault(address, access);
+      return !object->belongs_to_parent() && object->OnHostFault(address, access);
     }
     return false;
   }

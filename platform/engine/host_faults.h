@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "mm/units.h"
+#include "platform/forks.h"
 
 namespace zirconia::platform {
 
@@ -25,6 +26,8 @@ class HostFaultRange {
   mm::VirtRange range() const { return range_; }
 
  protected:
+  // Whether a fork lies between: the range is the parent's then, and no fault of this process is answered.
+  bool belongs_to_parent() const { return forks_ != ForkCount(); }
   // Stops the faults: to be called first by the destructor of each class that implements `OnHostFault`.
   void Withdraw();
   virtual ~HostFaultRange() { Withdraw(); }
@@ -38,6 +41,7 @@ class HostFaultRange {
   virtual bool OnHostFault(mm::VirtAddr address, mm::Access access) = 0;
 
   const mm::VirtRange range_;
+  const uint32_t forks_ = ForkCount();
   void* entry_;
 };
 

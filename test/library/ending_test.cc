@@ -71,6 +71,16 @@ TEST_CASE("faults are answered on an alternate stack too", "[library]") { CheckE
 
 TEST_CASE("a fault may happen while the C library holds a lock", "[library]") { CheckExits("stdio", 0); }
 
+TEST_CASE("the child of a fork is refused what would change its parent's kernel, and may have its own", "[library]") {
+  const test::CommandResult result = Run("fork");
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.find(
+            "zirconia: zx_vmo_write in the child of a fork is refused: the simulated kernel is the parent's") !=
+        std::string::npos);
+  CHECK(result.err.find("handle_close") == std::string::npos);
+}
+
 TEST_CASE("zx_process_exit ends the program with its code, from any thread", "[library]") {
   CheckExits("exit", 7);
   CheckExits("exit-elsewhere", 8);

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zircon/process.h>
 #include <zircon/syscalls.h>
 
 #include <thread>
+
+#include "zirconia/testing/kernel.h"
 
 namespace {
 
@@ -54,6 +57,61 @@ void SignalAndTouch(char* at) {
   errno = 77;
   Touch(at);
   REQUIRE(errno == 77);
+}
+
+// What `child` exits with, or the signal that kills it and 128.
+template <typename Function>
+int InChild(Function child) {
+  const pid_t pid = fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) _exit(child());
+  int status = 0;
+  REQUIRE(waitpid(pid, &status, 0) == pid);
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// The child shares the memory that is there, can change nothing else, and may have a kernel of its own.
+int ForkAndLook() {
+  char* const p = MapPages(kPage);
+  Touch(p);
+  // A page that a snapshot shares: the first write copies it.
+  zx_handle_t vmo = ZX_HANDLE_INVALID, snapshot = ZX_HANDLE_INVALID;
+  REQUIRE(zx_vmo_create(kPage, 0, &vmo) == ZX_OK &&
+          zx_vmo_op_range(vmo, ZX_VMO_OP_COMMIT, 0, kPage, nullptr, 0) == ZX_OK);
+  REQUIRE(zx_vmo_create_child(vmo, ZX_VMO_CHILD_SNAPSHOT, 0, kPage, &snapshot) == ZX_OK);
+  zx_vaddr_t shared = 0;
+  REQUIRE(zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, kPage, &shared) == ZX_OK);
+  const int refused = InChild([&] {
+    uint64_t size = 0;
+    const char byte = 1;
+    if (zx_vmo_get_size(vmo, &size) != ZX_ERR_BAD_STATE || zx_vmo_write(vmo, &byte, 0, 1) != ZX_ERR_BAD_STATE) return 1;
+    if (zx_handle_close(vmo) != ZX_ERR_BAD_STATE) return 2;
+    if (*p != 1) return 3;
+    zx_clock_get_monotonic();
+    zx_process_exit(11);
+  });
+  REQUIRE(refused == 11);
+  REQUIRE(InChild([&] {
+            Touch(reinterpret_cast<char*>(shared));
+            return 0;
+          }) == 128 + SIGSEGV);
+  REQUIRE(InChild([&] {
+            zirconia::testing::Kernel kernel;
+            zx_handle_t own = ZX_HANDLE_INVALID;
+            if (zx_vmo_create(kPage, 0, &own) != ZX_OK) return 1;
+            zx_vaddr_t address = 0;
+            if (zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, own, 0, kPage, &address) !=
+                ZX_OK) {
+              return 2;
+            }
+            Touch(reinterpret_cast<char*>(address));
+            return kernel.pages_used() == 1 ? 12 : 3;
+          }) == 12);
+  // The parent's is as it was.
+  Touch(reinterpret_cast<char*>(shared));
+  char byte = 0;
+  REQUIRE(zx_vmo_read(vmo, &byte, 0, 1) == ZX_OK && byte == 1 && *p == 1);
+  return 0;
 }
 
 }  // namespace
@@ -171,6 +229,7 @@ int main(int argc, char** argv) {
     Touch(MapPages(kPage));
     return 0;
   }
+  if (is("fork")) return ForkAndLook();
   if (is("stdio")) {
     // The fault happens while stdio holds its lock.
     char* const p = MapPages(kPage);
