@@ -1,6 +1,7 @@
 #include "kernel_sim/user_memory.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "kernel_sim/pager_source.h"
@@ -144,6 +145,17 @@ zx_status_t GuestMemory::FillZero(uint64_t to, size_t size) {
       to, size, &why, UserFault,
       [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) { return aspace_->Pin(a, n, mm::Access::kWrite, wait); },
       [](std::byte* data, size_t, size_t n) { std::memset(data, 0, n); });
+  return why;
+}
+
+zx_status_t GuestMemory::StoreRelease(uint64_t to, uint32_t word) {
+  zx_status_t why = ZX_OK;
+  ForEachPiece(
+      to, sizeof(word), &why, UserFault,
+      [&](mm::VirtAddr a, mm::ByteSize n, mm::PageWait* wait) { return aspace_->Pin(a, n, mm::Access::kWrite, wait); },
+      [&](std::byte* data, size_t, size_t) {
+        std::atomic_ref(*reinterpret_cast<uint32_t*>(data)).store(word, std::memory_order_release);
+      });
   return why;
 }
 

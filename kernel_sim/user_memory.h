@@ -30,6 +30,8 @@ class UserMemory {
   virtual zx_status_t CopyInNow(void* to, uint64_t from, size_t size) { return CopyIn(to, from, size); }
   virtual zx_status_t CopyOut(uint64_t to, const void* from, size_t size) = 0;
   virtual zx_status_t FillZero(uint64_t to, size_t size) = 0;
+  // Stores an aligned word, at once, and releases with it what this thread did before; the memory isn't touched again.
+  virtual zx_status_t StoreRelease(uint64_t to, uint32_t word) = 0;
   // Copies between a VMO and this memory as mm::AddressSpace::Transfer does; 0 where that isn't for this memory.
   virtual size_t Transfer(mm::VmObject& vmo, uint64_t offset, uint64_t address, size_t size, bool to_vmo);
 };
@@ -60,6 +62,7 @@ class GuestMemory : public UserMemory {
   zx_status_t CopyInNow(void* to, uint64_t from, size_t size) override;
   zx_status_t CopyOut(uint64_t to, const void* from, size_t size) override;
   zx_status_t FillZero(uint64_t to, size_t size) override;
+  zx_status_t StoreRelease(uint64_t to, uint32_t word) override;
   size_t Transfer(mm::VmObject& vmo, uint64_t offset, uint64_t address, size_t size, bool to_vmo) override;
 
   // As CopyIn and CopyOut, but whatever the mappings permit (a debugger's view): how many bytes could be copied before

@@ -129,6 +129,7 @@ static_assert(sizeof(zx_wait_item_t) == 12);
 static_assert(sizeof(zx_handle_info_t) == 16);
 static_assert(sizeof(zx_handle_disposition_t) == 20);
 static_assert(sizeof(zx_channel_call_args_t) == 48);
+static_assert(sizeof(zx_channel_call_etc_args_t) == 48);
 static_assert(sizeof(zx_info_handle_basic_t) == 32);
 static_assert(sizeof(zx_info_handle_extended_t) == 40);
 static_assert(sizeof(zx_info_process_t) == 16);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "platform/engine/safe_copy.h"
 
@@ -67,6 +68,15 @@ zx_status_t ProgramMemory::FillZero(uint64_t to, size_t size) {
         }
         return ZX_OK;
       });
+}
+
+zx_status_t ProgramMemory::StoreRelease(uint64_t to, uint32_t word) {
+  if (simulated_.Contains(mm::VirtAddr(to))) return mapped_.StoreRelease(to, word);
+  // A copy isn't one store. What isn't there is found by a look; what may only be read faults, as any store there.
+  uint32_t before = 0;
+  if (!platform::SafeCopy(&before, Pointer(to), sizeof(before))) return ZX_ERR_INVALID_ARGS;
+  std::atomic_ref(*reinterpret_cast<uint32_t*>(Pointer(to))).store(word, std::memory_order_release);
+  return ZX_OK;
 }
 
 }  // namespace zirconia::kernel

@@ -20,6 +20,7 @@ class ProgramMemory final : public UserMemory {
   zx_status_t CopyInNow(void* to, uint64_t from, size_t size) override;
   zx_status_t CopyOut(uint64_t to, const void* from, size_t size) override;
   zx_status_t FillZero(uint64_t to, size_t size) override;
+  zx_status_t StoreRelease(uint64_t to, uint32_t word) override;
   size_t Transfer(mm::VmObject& vmo, uint64_t offset, uint64_t address, size_t size, bool to_vmo) override;
 
  private:

@@ -1,4 +1,4 @@
-// Events, futexes, time, randomness, the console.
+// Events, time, randomness, the console.
 #include <sys/random.h>
 #include <zircon/syscalls/exception.h>
 #include <zircon/syscalls/log.h>
@@ -26,29 +26,6 @@ zx_status_t eventpair_create(const Caller& caller, uint32_t options, UserPtr<zx_
   std::array<Handle, 2> handles{Handle(a, a->default_rights()), Handle(b, b->default_rights())};
   const std::array out{out0, out1};
   return caller.GiveHandles(absl::MakeSpan(handles), out);
-}
-
-zx_status_t futex_wait(const Caller& caller, UserPtr<const zx_futex_t> value, zx_futex_storage_t expected,
-                       zx_handle_t new_owner, zx_time_t deadline) {
-  if ((value.address() & (sizeof(zx_futex_t) - 1)) != 0) return ZX_ERR_INVALID_ARGS;
-  std::shared_ptr<ThreadDispatcher> thread;
-  FutexTable::Owner owner;
-  if (new_owner != ZX_HANDLE_INVALID) {
-    owner.status = caller.handles().Get(new_owner, 0, &thread);
-    owner.thread = thread.get();
-    const bool valid =
-        owner.status != ZX_OK || (owner.thread != &caller.thread && &thread->process() == &caller.process &&
-                                  thread->state() != ZX_THREAD_STATE_NEW);
-    if (!valid) owner.status = ZX_ERR_INVALID_ARGS;
-  }
-  return caller.kernel.futexes().Wait(caller.thread, value.address(), expected, owner, deadline);
-}
-
-zx_status_t futex_wake(const Caller& caller, UserPtr<const zx_futex_t> value, uint32_t count) {
-  if ((value.address() & (sizeof(zx_futex_t) - 1)) != 0) return ZX_ERR_INVALID_ARGS;
-  if (!caller.process.IsUserAddress(value.address())) return ZX_ERR_INVALID_ARGS;
-  caller.kernel.futexes().Wake(caller.process.koid(), value.address(), count);
-  return ZX_OK;
 }
 
 zx_time_t clock_get_monotonic(const Caller& caller) { return caller.kernel.Now(); }

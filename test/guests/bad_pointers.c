@@ -103,7 +103,9 @@ static uint64_t plausible(const struct argument* a, zx_handle_t handle) {
 
 // Which results say nothing: the pointer isn't looked at for these arguments.
 static int ignores_pointer(const struct call* call, const struct argument* a) {
-  if (strcmp(call->name, "futex_wake") == 0) return 1;  // it wakes who waits at that address; nobody does
+  // Those of who waits at that address; nobody does.
+  if (strncmp(call->name, "futex_wake", 10) == 0) return 1;
+  if (strcmp(call->name, "futex_get_owner") == 0 && strcmp(a->name, "value_ptr") == 0) return 1;
   return strcmp(call->name, "vmo_op_range") == 0 && strcmp(a->name, "buffer") == 0;
 }
 

@@ -36,6 +36,7 @@ class TestMemory : public UserMemory {
     std::memset(reinterpret_cast<void*>(to), 0, size);
     return ZX_OK;
   }
+  zx_status_t StoreRelease(uint64_t to, uint32_t word) override { return CopyOut(to, &word, sizeof(word)); }
 };
 
 // A bad pointer argument.

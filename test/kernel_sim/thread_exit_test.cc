@@ -1,4 +1,5 @@
-// zx_vmar_unmap_handle_close_thread_exit, by a guest: what it does to its own stack no host program can try.
+// zx_vmar_unmap_handle_close_thread_exit and zx_futex_wake_handle_close_thread_exit, by guests: what happens to their
+// own stacks no host program can try.
 #include <zircon/syscalls/exception.h>
 #include <zircon/syscalls/object.h>
 
@@ -13,8 +14,9 @@
 namespace zirconia::kernel {
 namespace {
 
-TEST_CASE("threads unmap their own stack, close their own handle, and end; a bad handle is their trap", "[kernel]") {
-  const auto file = ReadWholeFile(ZIRCONIA_GUESTS "/detached");
+// Runs a guest that ends by a trap; what it printed.
+std::string RunUntilTrap(const char* name) {
+  const auto file = ReadWholeFile(std::string(ZIRCONIA_GUESTS "/") + name);
   REQUIRE(file.ok());
   std::string console;
   std::vector<uint32_t> crashes;
@@ -24,14 +26,22 @@ TEST_CASE("threads unmap their own stack, close their own handle, and end; a bad
   const auto kernel = Kernel::Create(std::move(options));
   REQUIRE(kernel.ok());
   LaunchOptions launch;
-  launch.name = "detached";
-  launch.arguments = {"detached"};
+  launch.name = name;
+  launch.arguments = {name};
   const auto launched = LaunchProgram(**kernel, *file, launch);
   REQUIRE(launched.ok());
   launched->process->WaitUntilDead();
-  CHECK(console == "ok a_thread_unmaps_its_stack_and_ends\n");
   CHECK(launched->process->return_code() == ZX_TASK_RETCODE_EXCEPTION_KILL);
   CHECK(crashes == std::vector<uint32_t>{ZX_EXCP_UNDEFINED_INSTRUCTION});
+  return console;
+}
+
+TEST_CASE("threads unmap their own stack, close their own handle, and end; a bad handle is their trap", "[kernel]") {
+  CHECK(RunUntilTrap("detached") == "ok a_thread_unmaps_its_stack_and_ends\n");
+}
+
+TEST_CASE("threads write a word and end while their stack is taken away; a misaligned word is their trap", "[kernel]") {
+  CHECK(RunUntilTrap("joined") == "ok a_thread_ends_while_its_stack_is_taken_away\n");
 }
 
 }  // namespace

@@ -46,6 +46,16 @@ extern "C" void ExitEntry(uintptr_t argument, uintptr_t) {
   zx_vmar_unmap_handle_close_thread_exit(zx_vmar_root_self(), exit->stack, kStackSize, exit->event);
 }
 
+struct Join {
+  zx_futex_t word = 0;
+  zx_handle_t close = ZX_HANDLE_INVALID;
+};
+
+extern "C" void JoinEntry(uintptr_t argument, uintptr_t value) {
+  const auto* const join = reinterpret_cast<const Join*>(argument);
+  zx_futex_wake_handle_close_thread_exit(&join->word, 1, static_cast<int32_t>(value), join->close);
+}
+
 // As at a function's entry: a multiple of 16, less the return address.
 uint64_t TopOf(void* stack) { return (reinterpret_cast<uint64_t>(stack) + kStackSize) / 16 * 16 - 8; }
 
@@ -99,6 +109,29 @@ TEST_CASE("a thread may unmap its own stack with its last call", "[library][thre
   CHECK_OK(zx_object_wait_one(thread, ZX_THREAD_TERMINATED, ZX_TIME_INFINITE, nullptr));
   CHECK_OK(zx_object_wait_one(other_end, ZX_EVENTPAIR_PEER_CLOSED, 0, nullptr));
   CHECK_FALSE(kernel.Load<char>(exit.stack).has_value());
+}
+
+TEST_CASE("a thread's stack may be unmapped as soon as its last call has written the word", "[library][threads]") {
+  Kernel kernel;
+  for (int round = 0; round < 20; ++round) {
+    zx_handle_t vmo = ZX_HANDLE_INVALID, thread = ZX_HANDLE_INVALID;
+    REQUIRE_OK(zx_vmo_create(kStackSize, 0, &vmo));
+    zx_vaddr_t stack = 0;
+    REQUIRE_OK(zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, kStackSize, &stack));
+    REQUIRE_OK(zx_thread_create(zx_process_self(), "joined", 6, 0, &thread));
+    Join join;
+    REQUIRE_OK(zx_handle_duplicate(thread, ZX_RIGHT_SAME_RIGHTS, &join.close));
+    REQUIRE_OK(zx_thread_start(thread, reinterpret_cast<zx_vaddr_t>(&JoinEntry), TopOf(reinterpret_cast<void*>(stack)),
+                               reinterpret_cast<uintptr_t>(&join), 9));
+    const zx_status_t waited = zx_futex_wait(&join.word, 0, thread, ZX_TIME_INFINITE);
+    CHECK((waited == ZX_OK || waited == ZX_ERR_BAD_STATE));
+    CHECK(std::atomic_ref(join.word).load() == 9);
+    CHECK_OK(zx_vmar_unmap(zx_vmar_root_self(), stack, kStackSize));
+    CHECK_OK(zx_object_wait_one(thread, ZX_THREAD_TERMINATED, ZX_TIME_INFINITE, nullptr));
+    CHECK_STATUS(zx_handle_close(join.close), ZX_ERR_BAD_HANDLE);
+    CHECK_OK(zx_handle_close(thread));
+    CHECK_OK(zx_handle_close(vmo));
+  }
 }
 
 TEST_CASE("a bad entry is refused", "[library][threads]") {

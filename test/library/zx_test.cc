@@ -142,6 +142,27 @@ TEST_CASE("children of a VMO work through its class, and diverge", "[library][zx
   CHECK(byte == 'b');
 }
 
+TEST_CASE("channels call, and write handles that they keep, through their class", "[library][zx]") {
+  Kernel kernel;
+  zx::channel a, b;
+  REQUIRE_OK(zx::channel::create(0, &a, &b));
+  zx::vmo vmo;
+  REQUIRE_OK(zx::vmo::create(kPage, 0, &vmo));
+  zx_handle_disposition_t duplicate{ZX_HANDLE_OP_DUPLICATE, vmo.get(), ZX_OBJ_TYPE_VMO, ZX_RIGHT_READ, ZX_OK};
+  REQUIRE_OK(a.write_etc(0, "x", 1, &duplicate, 1));
+  std::array<char, 8> bytes{};
+  zx::vmo got;
+  uint32_t num_bytes = 0, num_handles = 0;
+  REQUIRE_OK(b.read(0, bytes.data(), got.reset_and_get_address(), 8, 1, &num_bytes, &num_handles));
+  CHECK(num_handles == 1);
+  CHECK(IsOpen(vmo.get()));
+  const zx_channel_call_args_t args{"\0\0\0\0", nullptr, bytes.data(), nullptr, 4, 0, 8, 0};
+  CHECK_STATUS(a.call(0, zx::time(0), &args, &num_bytes, &num_handles), ZX_ERR_TIMED_OUT);
+  b.reset();
+  zx_channel_call_etc_args_t args_etc{"\0\0\0\0", &duplicate, bytes.data(), nullptr, 4, 1, 8, 0};
+  CHECK_STATUS(a.call_etc(0, zx::time::infinite(), &args_etc, &num_bytes, &num_handles), ZX_ERR_PEER_CLOSED);
+}
+
 TEST_CASE("channels, events and ports work through their classes", "[library][zx]") {
   Kernel kernel;
   zx::channel a, b;

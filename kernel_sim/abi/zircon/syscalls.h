@@ -61,6 +61,12 @@ zx_status_t zx_channel_read_etc(zx_handle_t handle, uint32_t options, void* byte
                                 uint32_t* actual_handles);
 zx_status_t zx_channel_write(zx_handle_t handle, uint32_t options, const void* bytes, uint32_t num_bytes,
                              const zx_handle_t* handles, uint32_t num_handles);
+zx_status_t zx_channel_write_etc(zx_handle_t handle, uint32_t options, const void* bytes, uint32_t num_bytes,
+                                 zx_handle_disposition_t* handles, uint32_t num_handles);
+zx_status_t zx_channel_call(zx_handle_t handle, uint32_t options, zx_time_t deadline,
+                            const zx_channel_call_args_t* args, uint32_t* actual_bytes, uint32_t* actual_handles);
+zx_status_t zx_channel_call_etc(zx_handle_t handle, uint32_t options, zx_time_t deadline,
+                                zx_channel_call_etc_args_t* args, uint32_t* actual_bytes, uint32_t* actual_handles);
 
 zx_status_t zx_process_create(zx_handle_t job, const char* name, size_t name_size, uint32_t options,
                               zx_handle_t* proc_handle, zx_handle_t* vmar_handle);
@@ -85,6 +91,15 @@ zx_status_t zx_eventpair_create(uint32_t options, zx_handle_t* out0, zx_handle_t
 zx_status_t zx_futex_wait(const zx_futex_t* value_ptr, zx_futex_storage_t current_value, zx_handle_t new_futex_owner,
                           zx_time_t deadline);
 zx_status_t zx_futex_wake(const zx_futex_t* value_ptr, uint32_t wake_count);
+zx_status_t zx_futex_wake_single_owner(const zx_futex_t* value_ptr);
+zx_status_t zx_futex_requeue(const zx_futex_t* value_ptr, uint32_t wake_count, zx_futex_storage_t current_value,
+                             const zx_futex_t* requeue_ptr, uint32_t requeue_count, zx_handle_t new_requeue_owner);
+zx_status_t zx_futex_requeue_single_owner(const zx_futex_t* value_ptr, zx_futex_storage_t current_value,
+                                          const zx_futex_t* requeue_ptr, uint32_t requeue_count,
+                                          zx_handle_t new_requeue_owner);
+zx_status_t zx_futex_get_owner(const zx_futex_t* value_ptr, zx_koid_t* koid);
+void zx_futex_wake_handle_close_thread_exit(const zx_futex_t* value_ptr, uint32_t wake_count, int32_t new_value,
+                                            zx_handle_t close_handle) __NO_RETURN;
 
 zx_time_t zx_clock_get_monotonic(void);
 zx_status_t zx_nanosleep(zx_time_t deadline);

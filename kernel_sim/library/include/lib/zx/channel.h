@@ -29,6 +29,21 @@ class channel : public object<channel> {
                     uint32_t num_handles) const {
     return zx_channel_write(get(), options, bytes, num_bytes, handles, num_handles);
   }
+  // zx_channel_write_etc: the handles are consumed in any case, but for those that are duplicated.
+  zx_status_t write_etc(uint32_t options, const void* bytes, uint32_t num_bytes, zx_handle_disposition_t* handles,
+                        uint32_t num_handles) const {
+    return zx_channel_write_etc(get(), options, bytes, num_bytes, handles, num_handles);
+  }
+  // zx_channel_call: as write, then waits for the reply.
+  zx_status_t call(uint32_t options, time deadline, const zx_channel_call_args_t* args, uint32_t* actual_bytes,
+                   uint32_t* actual_handles) const {
+    return zx_channel_call(get(), options, deadline.get(), args, actual_bytes, actual_handles);
+  }
+  // zx_channel_call_etc: as write_etc, then waits for the reply.
+  zx_status_t call_etc(uint32_t options, time deadline, zx_channel_call_etc_args_t* args, uint32_t* actual_bytes,
+                       uint32_t* actual_handles) const {
+    return zx_channel_call_etc(get(), options, deadline.get(), args, actual_bytes, actual_handles);
+  }
   // zx_object_signal_peer
   zx_status_t signal_peer(uint32_t clear_mask, uint32_t set_mask) const {
     return zx_object_signal_peer(get(), clear_mask, set_mask);
