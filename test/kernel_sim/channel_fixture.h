@@ -86,9 +86,9 @@ struct ChannelTest : VmoTest {
     (void)zx_object_wait_one(at, ZX_CHANNEL_READABLE, 0, &seen);
     return (seen & ZX_CHANNEL_READABLE) != 0;
   }
-  // The first message, which is waited for.
+  // The first message, which is waited for, for a minute.
   static std::string Receive(zx_handle_t at, std::vector<zx_handle_info_t>* handles = nullptr) {
-    REQUIRE(zx_object_wait_one(at, ZX_CHANNEL_READABLE, ZX_TIME_INFINITE, nullptr) == ZX_OK);
+    REQUIRE(zx_object_wait_one(at, ZX_CHANNEL_READABLE, zx_deadline_after(ZX_SEC(60)), nullptr) == ZX_OK);
     std::string message(64, '?');
     std::array<zx_handle_info_t, 4> got{};
     uint32_t bytes = 0;

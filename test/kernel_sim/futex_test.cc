@@ -370,10 +370,14 @@ TEST_CASE("in virtual time a waiter that was moved waits until its deadline", "[
     REQUIRE(zx_futex_get_owner(&kWords[1], &owner) == ZX_OK);
   }
   CHECK(zx_nanosleep(deadline + 5) == ZX_OK);
-  const testing::Kernel::Away away(kernel);
-  waiter.join();
+  {
+    const testing::Kernel::Away away(kernel);
+    waiter.join();
+  }
   CHECK(status == ZX_ERR_TIMED_OUT);
   CHECK(left == deadline);
+  REQUIRE(zx_futex_get_owner(&kWords[1], &owner) == ZX_OK);
+  CHECK(owner == ZX_KOID_INVALID);  // nobody is left there
 }
 
 // ---- zx_futex_wake_handle_close_thread_exit
