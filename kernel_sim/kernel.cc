@@ -187,9 +187,7 @@ void Kernel::ShowAgain(platform::TakenOut& taken_out) {
 void Kernel::ShowGrown(const mm::VmObject& vmo) {
   if (!has_resident_spaces_ || vmo.mapping_count() == 0) return;
   for (const auto& space : ResidentSpaces()) {
-    for (const mm::RegionInfo& region : space->aspace()->Regions()) {
-      if (region.vmo.get() == &vmo) space->Show(region.range);
-    }
+    for (const mm::VirtRange range : space->aspace()->RangesOf(vmo)) space->Show(range);
   }
 }
 

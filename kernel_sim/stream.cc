@@ -1,23 +1,11 @@
 #include "kernel_sim/stream.h"
 
 #include <algorithm>
-#include <array>
 
 #include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 
 namespace zirconia::kernel {
-namespace {
-
-// Held while a stream looks at the content size of a VMO and changes it, after which other streams see the new one.
-// VMOs share a few. Before the VMO's own lock.
-absl::Mutex& ContentLock(const VmoDispatcher& vmo) {
-  static std::array<absl::Mutex, 16> locks;
-  return locks[vmo.koid() % locks.size()];
-}
-
-}  // namespace
-
 size_t StreamDispatcher::Readable(uint64_t offset, size_t size) const {
   // A VMO that was made smaller since ends there.
   const uint64_t end = std::min(vmo_->content_size(), vmo_->vmo()->size().value());
@@ -51,7 +39,7 @@ zx_status_t StreamDispatcher::Reserve(bool append, uint64_t offset, size_t size,
                                       mm::PageWait* wait) {
   mm::VmObject& vmo = *vmo_->vmo();
   if (vmo_->MayCopy() != ZX_OK) return ZX_ERR_BAD_STATE;
-  absl::MutexLock lock(&ContentLock(*vmo_));
+  absl::MutexLock lock(&vmo_->content_lock());
   const uint64_t content = std::min(vmo_->content_size(), vmo.size().value());
   if (append) offset = content;
   uint64_t end = offset + size;
@@ -80,7 +68,7 @@ zx_status_t StreamDispatcher::Fill(const Reserved& reserved, Transfer transfer, 
   const zx_status_t status = transfer(*vmo_->vmo(), reserved.offset, reserved.size, done);
   if (*done != reserved.size) {
     // What wasn't written isn't content, unless somebody has written behind it since.
-    absl::MutexLock lock(&ContentLock(*vmo_));
+    absl::MutexLock lock(&vmo_->content_lock());
     const uint64_t end = reserved.offset + reserved.size;
     const uint64_t kept = *done == 0 ? reserved.old_content : reserved.offset + *done;
     if (end > reserved.old_content && vmo_->content_size() == end) {

@@ -35,6 +35,11 @@ class ThreadDispatcher : public Dispatcher {
 
   // The thread that the calling host thread is; null: none.
   static ThreadDispatcher* Current();
+  // Whether the thread that a call or fault is carried out for is to end: what takes long ends too, CANCELED.
+  static bool CurrentIsKilled() {
+    const ThreadDispatcher* const current = Current();
+    return current != nullptr && current->killed();
+  }
   // Makes it the current one as long as this lives. They nest.
   class AsCurrent {
    public:

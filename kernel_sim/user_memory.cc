@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernel_sim/pager_source.h"
+#include "kernel_sim/thread.h"
 
 namespace zirconia::kernel {
 namespace {
@@ -50,6 +51,10 @@ size_t ForEachPiece(uint64_t address, size_t size, zx_status_t* why, Fault fault
     return 0;
   }
   while (done < size) {
+    if (ThreadDispatcher::CurrentIsKilled()) {
+      *why = ZX_ERR_CANCELED;
+      break;
+    }
     mm::PageWait wait;
     absl::StatusOr<mm::PinnedBytes> piece = pin(mm::VirtAddr(address + done), mm::ByteSize(size - done), &wait);
     if (absl::IsAborted(piece.status())) {

@@ -30,7 +30,8 @@ class VdsoVmo {
   static constexpr zx_rights_t kRights =
       ZX_RIGHTS_BASIC | ZX_RIGHT_READ | ZX_RIGHT_EXECUTE | ZX_RIGHT_MAP | ZX_RIGHT_GET_PROPERTY;
 
-  bool Is(const mm::VmObject& vmo) const { return vmo_ != nullptr && vmo_->vmo().get() == &vmo; }
+  // Whether it shows the vDSO's pages: it is the VMO, or a slice of it.
+  bool Is(const mm::VmObject& vmo) const { return vmo_ != nullptr && &vmo_->vmo()->pages() == &vmo.pages(); }
 
   // The part that holds code; the only part that may be mapped executable, and only as a whole.
   uint64_t code_offset() const { return code_offset_; }

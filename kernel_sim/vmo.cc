@@ -1,5 +1,7 @@
 #include "kernel_sim/vmo.h"
 
+#include <array>
+
 #include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 
@@ -12,9 +14,17 @@ zx_status_t VmoDispatcher::set_content_size(uint64_t size) {
 }
 
 zx_status_t VmoDispatcher::Resize(uint64_t size) {
-  const zx_status_t status = WithPages([&](mm::PageWait& wait) { return vmo_->Resize(mm::ByteSize(size), &wait); });
-  if (status == ZX_OK) content_size_.store(size, std::memory_order_relaxed);
-  return status;
+  return WithPages([&](mm::PageWait& wait) {
+    absl::MutexLock lock(&content_lock());
+    absl::Status status = vmo_->Resize(mm::ByteSize(size), &wait);
+    if (status.ok()) content_size_.store(size, std::memory_order_relaxed);
+    return status;
+  });
+}
+
+absl::Mutex& VmoDispatcher::content_lock() const {
+  static std::array<absl::Mutex, 16> locks;
+  return locks[koid() % locks.size()];
 }
 
 zx_status_t VmoDispatcher::CreateChild(KoidAllocator& koids, uint32_t options, uint64_t offset, uint64_t size,

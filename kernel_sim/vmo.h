@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "kernel_sim/dispatcher.h"
 #include "mm/vm_object.h"
 
@@ -31,6 +32,9 @@ class VmoDispatcher : public Dispatcher, private mm::VmObject::ChildrenObserver 
   zx_status_t set_content_size(uint64_t size);
   // zx_vmo_set_size; the content ends at most there.
   zx_status_t Resize(uint64_t size);
+  // Held while a stream looks at the sizes of the VMO and of its content and changes them, after which others see the
+  // new ones. VMOs share a few. Before the VMO's own lock.
+  absl::Mutex& content_lock() const;
   // Names show in memory maps too, also when no handle is left.
   void SetName(absl::string_view name);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel_sim/pager_source.h"
+#include "kernel_sim/thread.h"
 
 namespace zirconia::kernel {
 namespace {
@@ -14,6 +15,7 @@ zx_status_t CopyPieces(mm::VmObject& vmo, uint64_t offset, size_t size, mm::Acce
                        uint64_t address, size_t* done, Copy copy) {
   *done = 0;
   while (*done < size) {
+    if (ThreadDispatcher::CurrentIsKilled()) return ZX_ERR_CANCELED;
     if (size - *done <= mm::AddressSpace::kMostTransferred.value()) {
       const size_t n =
           memory.Transfer(vmo, offset + *done, address + *done, size - *done, access == mm::Access::kWrite);

@@ -14,9 +14,9 @@ namespace {
 
 // Cuts a length at the end of the mapping, and at that of its VMO, whose lock is held. OUT_OF_RANGE: it begins beyond.
 absl::Status Clip(const VmMapping& mapping, VirtAddr address, ByteSize& length) {
-  const ByteSize offset = mapping.OffsetOf(address), end = mapping.vmo->end().offset();
-  if (offset >= end) return absl::OutOfRangeError("beyond the end of the VMO");
-  length = std::min({length, mapping.range.end() - address, end - offset});
+  // In pages: a mapping may lie so far beyond the end that bytes can't count it.
+  if (mapping.PageAt(address) >= mapping.vmo->end()) return absl::OutOfRangeError("beyond the end of the VMO");
+  length = std::min({length, mapping.range.end() - address, mapping.vmo->end().offset() - mapping.OffsetOf(address)});
   return absl::OkStatus();
 }
 
@@ -195,6 +195,7 @@ void AddressSpace::AddMapEdits(const VmMapping& mapping, VirtRange range, Edits&
   mapping.vmo->mutex().AssertHeld();
   const PageIndex begin = mapping.PageAt(range.base);
   const PageIndex end = std::min(begin + PageCount::Of(range.size), mapping.vmo->end());
+  if (begin >= end) return;
   mapping.pages.mutex().AssertHeld();
   mapping.pages.ForEachStretch(begin, end, [&](const VmPages::Stretch& stretch) {
     if (!stretch.has_frames()) return;
@@ -357,6 +358,16 @@ ByteSize AddressSpace::Transfer(VmObject& vmo, ByteSize offset, VirtAddr address
     done += ByteSize(n);
   }
   return done;
+}
+
+std::vector<VirtRange> AddressSpace::RangesOf(const VmObject& vmo) const {
+  std::vector<VirtRange> ranges;
+  absl::ReaderMutexLock lock(&mutex_);
+  ForEachMapping(range_, [&](const VmMapping& mapping) {
+    if (mapping.vmo.get() == &vmo) ranges.push_back(mapping.range);
+    return true;
+  });
+  return ranges;
 }
 
 std::vector<RegionInfo> AddressSpace::Regions() const {

@@ -94,6 +94,8 @@ class AddressSpace : public std::enable_shared_from_this<AddressSpace> {
   static constexpr ByteSize kMostTransferred = ByteSize(128 << 10);
 
   std::vector<RegionInfo> Regions() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where a VMO is mapped, in address order; O(n) in the number of mappings.
+  std::vector<VirtRange> RangesOf(const VmObject& vmo) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Destroys everything in it; every later operation on any of its VMARs is FAILED_PRECONDITION. Idempotent.
   void Destroy() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -4,14 +4,15 @@
 
 namespace zirconia::mm {
 
-void DiscardList::Add(VmPages& pages) {
+void DiscardList::Add(VmPages& pages, Place& place) {
   absl::MutexLock lock(&mutex_);
-  pages_.push_back(&pages);
+  place = pages_.insert(pages_.end(), &pages);
 }
 
-void DiscardList::Remove(VmPages& pages) {
+void DiscardList::Remove(Place& place) {
   absl::MutexLock lock(&mutex_);
-  pages_.remove(&pages);
+  if (place.has_value()) pages_.erase(*place);
+  place.reset();
 }
 
 bool DiscardList::DiscardOne() {

@@ -3,6 +3,7 @@
 #define ZIRCONIA_MM_DISCARD_LIST_H_
 
 #include <list>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -17,9 +18,12 @@ class VmPages;
 // a VMO that is in use just now is passed over. The list's own lock is taken after any VMO's.
 class DiscardList {
  public:
-  void Add(VmPages& pages) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where a VMO stands in the list, if it does: part of the VMO, and the list's.
+  using Place = std::optional<std::list<VmPages*>::iterator>;
+
+  void Add(VmPages& pages, Place& place) ABSL_LOCKS_EXCLUDED(mutex_);
   // Without effect if it isn't there. When this returns, nobody discards it any more.
-  void Remove(VmPages& pages) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remove(Place& place) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Discards what the first one that has pages holds. False: there is none.
   bool DiscardOne() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -79,6 +79,8 @@ class PageTree {
   // Another tree with what is in [begin, end) now, where `begin` is its page 0. Both go their own ways from then on.
   PageTree Snapshot(PageIndex begin, PageIndex end) const;
 
+  // Whether trees that begin at `begin` may be made of this one: places add up along chains of such trees, and end.
+  bool MayBeginAt(PageIndex begin) const { return KeyOf(begin) < PageIndex(uint64_t{1} << 62); }
   // An empty tree that may share with this one, where `begin` is its page 0.
   PageTree EmptyAt(PageIndex begin) const {
     PageTree tree;

@@ -78,6 +78,7 @@ absl::StatusOr<std::shared_ptr<VmObject>> VmObject::CreateClone(ByteSize offset,
   const PageIndex begin = std::min(first_ + (PageIndex::Of(offset) - PageIndex(0)), end());
   if (pages_->IsHeldForDevice(PageIndex(0), PageIndex(~uint64_t{0}))) return HeldForDevice();
   if (cache_policy() != 0) return absl::FailedPreconditionError("it isn't cached");
+  if (!pages_->tree().MayBeginAt(begin)) return absl::ResourceExhaustedError("too many clones of the ends of clones");
   // A slice shows no more than itself.
   std::shared_ptr<VmPages> pages;
   if (paged()) {
@@ -122,7 +123,10 @@ VmObject::~VmObject() {
   // What nobody sees any more goes, where it is owned: of views, the youngest is the one that sees what nobody else
   // does. Overlays see more than views do.
   pages_->RemoveView(this);
-  if (!pages_->views().empty() && kind() != VmPages::Kind::kPhysical && !pages_->HasOverlays()) {
+  const auto covers = [&](const VmObject* view) { return view->first_ <= first_ && end() <= view->end(); };
+  if (std::any_of(pages_->views().begin(), pages_->views().end(), covers)) {
+    // Nothing was seen by this one alone.
+  } else if (!pages_->views().empty() && kind() != VmPages::Kind::kPhysical && !pages_->HasOverlays()) {
     pages_->AddView(this);
     ForEachOwn(first_, end(),
                [&](PageIndex from, PageIndex to) ABSL_NO_THREAD_SAFETY_ANALYSIS { pages_->Decommit(from, to, freed); });

@@ -89,7 +89,7 @@ absl::StatusOr<std::shared_ptr<VmPages>> VmPages::CreatePhysical(FrameAllocator&
 }
 
 VmPages::~VmPages() {
-  if (discardable()) frames_.discardable().Remove(*this);
+  if (discardable()) frames_.discardable().Remove(discard_place_);
   std::shared_ptr<VmPages> parent;
   std::shared_ptr<PageSource> source;
   FreedFrames freed;
@@ -111,17 +111,17 @@ VmPages::~VmPages() {
 
 void VmPages::MakeDiscardable() {
   discardable_.store(true, std::memory_order_relaxed);
-  frames_.discardable().Add(*this);
+  frames_.discardable().Add(*this, discard_place_);
 }
 
 bool VmPages::LockContent() {
-  if (content_locks_++ == 0) frames_.discardable().Remove(*this);
+  if (content_locks_++ == 0) frames_.discardable().Remove(discard_place_);
   return std::exchange(discarded_, false);
 }
 
 absl::Status VmPages::UnlockContent() {
   if (content_locks_ == 0) return absl::FailedPreconditionError("it isn't locked");
-  if (--content_locks_ == 0) frames_.discardable().Add(*this);
+  if (--content_locks_ == 0) frames_.discardable().Add(*this, discard_place_);
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "mm/discard_list.h"
 #include "mm/frame_allocator.h"
 #include "mm/mapping_index.h"
 #include "mm/page_source.h"
@@ -390,6 +391,7 @@ class VmPages : public std::enable_shared_from_this<VmPages> {
   std::atomic<uint32_t> cache_policy_{0};
   std::atomic<uint64_t> reclaims_{0};
   std::atomic<bool> discardable_{false};
+  DiscardList::Place discard_place_;  // the list's lock
   uint64_t content_locks_ ABSL_GUARDED_BY(family_->mutex) = 0;
   bool discarded_ ABSL_GUARDED_BY(family_->mutex) = false;
   std::atomic<uint64_t> end_;  // written under the lock

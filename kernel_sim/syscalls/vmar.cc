@@ -1,6 +1,7 @@
 // zx_vmar_*.
 #include "kernel_sim/vmar.h"
 
+#include "absl/cleanup/cleanup.h"
 #include "kernel_sim/pager_source.h"
 #include "kernel_sim/status.h"
 #include "kernel_sim/syscalls/caller.h"
@@ -70,8 +71,10 @@ zx_status_t CheckVdsoMapping(const Caller& caller, const ProcessDispatcher* targ
   *is_code = false;
   const VdsoVmo& vdso = caller.kernel.vdso();
   if (!vdso.Is(*vmo.vmo()) || (options & ZX_VM_PERM_EXECUTE) == 0) return ZX_OK;
-  if (target == nullptr || offset != vdso.code_offset() || size != vdso.code_size() ||
-      (options & ZX_VM_PERM_WRITE) != 0) {
+  // Of a slice, where it begins counts too.
+  const uint64_t place = vmo.vmo()->first().offset().value() + offset;
+  if (target == nullptr || offset > vmo.vmo()->size().value() || place != vdso.code_offset() ||
+      size != vdso.code_size() || (options & ZX_VM_PERM_WRITE) != 0) {
     return ZX_ERR_ACCESS_DENIED;
   }
   *is_code = true;
@@ -158,10 +161,15 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
       s != ZX_OK) {
     return s;
   }
+  bool claimed = false;
+  const absl::Cleanup release = [&] {
+    if (claimed) target->ReleaseVdso();
+  };
   if (is_vdso_code) {
     // What can't be unmapped can't be undone either: the out pointer is tried first.
     if (const zx_status_t s = out_address.Write(caller.memory, 0); s != ZX_OK) return s;
-    if (!target->ClaimVdso()) return ZX_ERR_ACCESS_DENIED;
+    claimed = target->ClaimVdso();
+    if (!claimed) return ZX_ERR_ACCESS_DENIED;
   }
 
   if (request.placement.kind == mm::Placement::Kind::kAtReplacing) {
@@ -189,10 +197,8 @@ zx_status_t vmar_map(const Caller& caller, zx_handle_t handle, zx_vm_option_t op
   request.populate = (options & ZX_VM_MAP_RANGE) != 0;
   request.immutable = is_vdso_code;
   const auto mapped = vmar->region().Map(request);
-  if (!mapped.ok()) {
-    if (is_vdso_code) target->ReleaseVdso();
-    return ToZxStatus(mapped.status());
-  }
+  if (!mapped.ok()) return ToZxStatus(mapped.status());
+  claimed = false;
   if (is_vdso_code) target->set_vdso_base(mapped->value() - caller.kernel.vdso().code_offset());
   if (const zx_status_t s = out_address.Write(caller.memory, mapped->value()); s != ZX_OK) {
     // What was made is undone.

@@ -2,6 +2,7 @@
 #include "kernel_sim/stream.h"
 
 #include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <string>
 #include <thread>
@@ -218,6 +219,39 @@ TEST_CASE_METHOD(StreamTest, "ZX_STREAM_APPEND writes at the end of the content,
   const zx_handle_t appending = Make(vmo, kReadWrite | ZX_STREAM_MODE_APPEND);
   CHECK(Write(appending, "g") == ZX_OK);
   CHECK(Content(vmo) == 7);
+}
+
+TEST_CASE_METHOD(StreamTest, "a write that grows a VMO doesn't undo that another thread grows it further", "[stream]") {
+  constexpr int kRounds = 3000;
+  constexpr uint64_t kLarge = 1 << 20;
+  const std::string text(5000, 'x');
+  std::atomic<zx_handle_t> vmo{ZX_HANDLE_INVALID};
+  std::atomic<int> begun{0}, ended{0};
+  std::thread grows([&] {
+    for (int i = 1; i <= kRounds; ++i) {
+      while (begun < i) std::this_thread::yield();
+      program(sys::vmo_set_size, vmo.load(), kLarge);
+      ended = i;
+    }
+  });
+  int sizes_lost = 0, contents_lost = 0;
+  for (int i = 1; i <= kRounds; ++i) {
+    vmo = Vmo(mm::kPageSize, 0, ZX_VMO_RESIZABLE);
+    const zx_handle_t stream = Make(vmo);
+    const zx_iovec_t vector{const_cast<char*>(text.data()), text.size()};
+    begun = i;
+    for (volatile int wait = i % 300; wait > 0; wait = wait - 1) {
+    }
+    program(sys::stream_writev, stream, 0u, &vector, size_t{1}, nullptr);
+    while (ended < i) std::this_thread::yield();
+    sizes_lost += Size(vmo) != kLarge ? 1 : 0;
+    contents_lost += Content(vmo) != kLarge ? 1 : 0;
+    program(sys::handle_close, stream);
+    program(sys::handle_close, vmo.load());
+  }
+  grows.join();
+  CHECK(sizes_lost == 0);
+  CHECK(contents_lost == 0);
 }
 
 TEST_CASE_METHOD(StreamTest, "appends at the same time don't overwrite one another", "[stream]") {

@@ -1,5 +1,7 @@
 // VMOs that several processes have and map.
+#include <atomic>
 #include <memory>
+#include <thread>
 
 #include "test/kernel_sim/vmo_fixture.h"
 
@@ -160,6 +162,36 @@ TEST_CASE_METHOD(TwoProcesses, "ZX_INFO_PROCESS_VMOS tells of clones by handle a
   CHECK(by_handle->flags == (ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE));
   CHECK(by_handle->handle_rights == RightsOf(held));
   CHECK(by_handle->committed_bytes == 0);
+}
+
+TEST_CASE_METHOD(VmoTest, "a copy of any length ends when its process is killed", "[vmo]") {
+  // A small VMO mapped in a row is a buffer of 48 GiB, and more than this machine has.
+  constexpr uint64_t kOne = uint64_t{32} << 20, kTimes = 1536;
+  Process other(kernel, "copies");
+  const zx_handle_t process = other.MakeHandle();
+  std::atomic<bool> begun{false}, made{false}, whole{false};
+  std::thread copies([&] {
+    const Process::Enter enter(other);
+    try {
+      zx_handle_t small = ZX_HANDLE_INVALID, large = ZX_HANDLE_INVALID, region = ZX_HANDLE_INVALID;
+      zx_vaddr_t begin = 0, at = 0;
+      zx_vmo_create(kOne, 0, &small);
+      zx_vmo_create(kOne * kTimes, 0, &large);
+      zx_vmar_allocate(zx_vmar_root_self(), kCanMapAll, 0, kOne * kTimes, &region, &begin);
+      for (uint64_t i = 0; i < kTimes; ++i) {
+        zx_vmar_map(region, kReadWrite | ZX_VM_SPECIFIC, i * kOne, small, 0, kOne, &at);
+      }
+      made = at == begin + (kTimes - 1) * kOne;
+      begun = true;
+      whole = zx_vmo_read(large, reinterpret_cast<void*>(begin), 0, kOne * kTimes) == ZX_OK;
+    } catch (const testing::ProcessExited&) {
+    }
+  });
+  while (!begun) std::this_thread::yield();
+  CHECK(zx_task_kill(process) == ZX_OK);
+  copies.join();
+  CHECK(made);
+  CHECK_FALSE(whole);
 }
 
 }  // namespace

@@ -85,6 +85,27 @@ TEST_CASE_METHOD(VmoTest, "slice and parent show the same in their mappings, at 
   CHECK(Info(slice).num_mappings == 1);
 }
 
+TEST_CASE_METHOD(VmoTest, "a mapping beyond a slice's end shows nothing of the parent, whoever looks", "[vmo]") {
+  const zx_handle_t parent = MakeCountedVmo(16, 10), other = MakeVmo(kPage);
+  const zx_handle_t slice = Child(parent, kSlice, 4, 4);
+  // Just beyond, and so far that the place in the parent, in bytes, is its beginning again.
+  for (const uint64_t offset : {5 * kPage, 0 - 4 * kPage}) {
+    zx_vaddr_t at = 0;
+    REQUIRE(zx_vmar_map(root, kReadWrite | ZX_VM_MAP_RANGE, 0, slice, offset, kPage, &at) == ZX_OK);
+    CHECK(kernel.Verify().empty());
+    CHECK_FALSE(kernel.Load<uint64_t>(at).has_value());
+    CHECK(zx_vmar_op_range(root, ZX_VMAR_OP_MAP_RANGE, at, kPage, nullptr, 0) == ZX_OK);
+    CHECK(zx_vmo_write(other, reinterpret_cast<void*>(at), 0, 8) == ZX_ERR_NOT_FOUND);
+    CHECK(zx_vmo_read(other, reinterpret_cast<void*>(at), 0, 8) == ZX_ERR_NOT_FOUND);
+    uint64_t word = 0;
+    size_t actual = 0;
+    CHECK(zx_process_read_memory(zx_process_self(), at, &word, 8, &actual) != ZX_OK);
+    CHECK(zx_process_write_memory(zx_process_self(), at, &word, 8, &actual) != ZX_OK);
+  }
+  CHECK(WordAt(parent, 0) == 10);
+  CHECK(WordAt(other, 0) == 0);
+}
+
 TEST_CASE_METHOD(VmoTest, "slices of slices", "[vmo]") {
   const zx_handle_t vmo = MakeCountedVmo(8, 10);
   const zx_handle_t slice = Child(vmo, kSlice, 2, 5);

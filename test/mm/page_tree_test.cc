@@ -205,6 +205,16 @@ TEST_CASE("PageTree: trees that share, cut, write and go in any order are what p
   }
 }
 
+TEST_CASE("PageTree: trees that begin ever further out end before places run out") {
+  PageTree tree;
+  const PageIndex far(uint64_t{1} << 61);
+  CHECK(tree.MayBeginAt(far));
+  const PageTree second = tree.EmptyAt(far);
+  CHECK(second.MayBeginAt(far - PageCount(1)));
+  CHECK_FALSE(second.MayBeginAt(far));
+  CHECK_FALSE(second.EmptyAt(far).EmptyAt(far).MayBeginAt(PageIndex(0)));
+}
+
 TEST_CASE("PageTree: ten thousand snapshots of snapshots go in any order without leaking or running out of stack") {
   for (const bool oldest_first : {true, false}) {
     Family family;
