@@ -1,6 +1,8 @@
 #include <zircon/process.h>
 
+#include <new>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "absl/types/span.h"
@@ -85,7 +87,12 @@ Kernel::Kernel(KernelOptions options) : impl_(std::make_unique<Impl>()) {
     impl_->host = std::make_unique<UnreliableHost>();
     made.machine.host = &impl_->host->faulty;
   }
-  auto kernel = kernel::Kernel::Create(std::move(made));
+  absl::StatusOr<std::unique_ptr<kernel::Kernel>> kernel = absl::UnknownError("");
+  try {
+    kernel = kernel::Kernel::Create(std::move(made));
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error("the host has no memory for a machine of " + std::to_string(options.memory) + " bytes");
+  }
   if (!kernel.ok()) throw std::runtime_error(std::string(kernel.status().message()));
   impl_->kernel = *std::move(kernel);
   impl_->process = MakeProcess(*impl_->kernel, "test");

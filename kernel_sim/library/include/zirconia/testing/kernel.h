@@ -5,7 +5,7 @@
 //   REQUIRE(zx_vmo_create(4096, 0, &vmo) == ZX_OK);
 //
 // While it lives, the zx_* calls of the thread that made it are calls of a process of this kernel. Kernels in one
-// program don't know of each other. Nothing here depends on a test framework; catch2.h has helpers for Catch2.
+// program don't know of each other. Nothing here depends on a test framework; status.h has helpers for Catch2.
 #ifndef ZIRCONIA_TESTING_KERNEL_H_
 #define ZIRCONIA_TESTING_KERNEL_H_
 
@@ -137,7 +137,9 @@ class Kernel {
   // Makes the n-th allocation of frames from now fail, once; 1 is the next.
   void FailAllocation(uint64_t n);
   // Makes host calls fail, until as many have failed or StopFailing is called; that returns how many did. Without
-  // effect unless KernelOptions::faulty_host.
+  // effect unless KernelOptions::faulty_host. What takes access away, or puts back what a failed call has torn down, is
+  // tried some ten times; a host that refuses it every time ends the program with a line on stderr, since going on would
+  // lose memory. So let no more than ten calls in a row fail, and at random one in three at most.
   void FailHostCalls(const HostFailures& failures);
   void FailHostCallsAtRandom(uint64_t seed, uint64_t one_in);
   uint64_t StopFailing();
