@@ -176,9 +176,9 @@ class CatchProgram(Program):
     def list_cases(self, expression):
         """The names of the program's test cases that `expression` selects, or None if it can't say."""
         status, output = self.execute(expression + ["--list-test-names-only"])
-        # Catch2 returns the number of names (modulo 256 as every exit status).
+        # Catch2 returns the number of names, or the highest exit status.
         names = [line for line in output.splitlines() if line]
-        return names if status is not None and status == len(names) % 256 else None
+        return names if status is not None and status == min(len(names), 255) else None
 
     def run(self, wanted, unwanted):
         """`wanted`: a substring of names (any case), a tag expression, or empty for all; `unwanted`: substrings."""
