@@ -138,8 +138,8 @@ class Kernel {
   void FailAllocation(uint64_t n);
   // Makes host calls fail, until as many have failed or StopFailing is called; that returns how many did. Without
   // effect unless KernelOptions::faulty_host. What takes access away, or puts back what a failed call has torn down, is
-  // tried some ten times; a host that refuses it every time ends the program with a line on stderr, since going on would
-  // lose memory. So let no more than ten calls in a row fail, and at random one in three at most.
+  // tried some ten times; a host that refuses it every time ends the program with a line on stderr, since going on
+  // would lose memory. So let no more than ten calls in a row fail, and at random one in three at most.
   void FailHostCalls(const HostFailures& failures);
   void FailHostCallsAtRandom(uint64_t seed, uint64_t one_in);
   uint64_t StopFailing();
