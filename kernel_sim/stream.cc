@@ -6,6 +6,7 @@
 #include "kernel_sim/status.h"
 
 namespace zirconia::kernel {
+
 size_t StreamDispatcher::Readable(uint64_t offset, size_t size) const {
   // A VMO that was made smaller since ends there.
   const uint64_t end = std::min(vmo_->content_size(), vmo_->vmo()->size().value());

@@ -186,7 +186,8 @@ uint64_t Attachment::RefuseInChild(uint64_t number, const std::array<uint64_t, 8
     default:
       std::fprintf(stderr, "zirconia: %s in the child of a fork is refused: the simulated kernel is the parent's\n",
                    SyscallName(number));
-      if (number == kSyscall_cprng_draw) std::abort();  // it can't say so
+      // These can't say so.
+      if (number == kSyscall_cprng_draw || number == kSyscall_futex_wake_handle_close_thread_exit) std::abort();
   }
   return static_cast<uint64_t>(int64_t{ZX_ERR_BAD_STATE});
 }

@@ -44,6 +44,20 @@ void CloseTaken(const Caller& caller, UserPtr<Element> from, uint32_t num_elemen
   }
 }
 
+// The elements of a caller's array of handles. Where that can't be had, or `checked` refuses the message, what it would
+// have taken is closed.
+template <typename Element, typename T>
+zx_status_t ReadElements(const Caller& caller, zx_status_t checked, UserPtr<Element> from, uint32_t count,
+                         std::vector<T>* elements) {
+  if (checked == ZX_OK) {
+    elements->resize(count);
+    if (from.ReadArray(caller.memory, elements->data(), elements->size()) == ZX_OK) return ZX_OK;
+    checked = ZX_ERR_INVALID_ARGS;
+  }
+  CloseTaken(caller, from, count);
+  return checked;
+}
+
 // What a handle that is to be sent must be.
 zx_status_t CheckSendable(const ChannelDispatcher* channel, const Dispatcher* object, zx_rights_t rights) {
   if (object == channel) return ZX_ERR_NOT_SUPPORTED;
@@ -127,15 +141,8 @@ zx_status_t TakeBytes(const Caller& caller, zx_handle_t handle, zx_rights_t need
 
 zx_status_t TakeHandles(const Caller& caller, zx_status_t checked, const ChannelDispatcher* channel,
                         UserPtr<const zx_handle_t> from, uint32_t count, std::vector<Handle>* handles) {
-  if (checked != ZX_OK) {
-    CloseTaken(caller, from, count);
-    return checked;
-  }
-  std::vector<zx_handle_t> values(count);
-  if (from.ReadArray(caller.memory, values.data(), values.size()) != ZX_OK) {
-    CloseTaken(caller, from, count);
-    return ZX_ERR_INVALID_ARGS;
-  }
+  std::vector<zx_handle_t> values;
+  if (const zx_status_t s = ReadElements(caller, checked, from, count, &values); s != ZX_OK) return s;
   if (const zx_status_t s = caller.handles().RemoveMany(values, handles); s != ZX_OK) {
     for (const zx_handle_t value : values) caller.handles().Remove(value).Close();
     return s;
@@ -148,15 +155,8 @@ zx_status_t TakeHandles(const Caller& caller, zx_status_t checked, const Channel
 
 zx_status_t TakeHandles(const Caller& caller, zx_status_t checked, const ChannelDispatcher* channel,
                         UserPtr<zx_handle_disposition_t> from, uint32_t count, std::vector<Handle>* handles) {
-  if (checked != ZX_OK) {
-    CloseTaken(caller, from, count);
-    return checked;
-  }
-  std::vector<zx_handle_disposition_t> elements(count);
-  if (from.ReadArray(caller.memory, elements.data(), elements.size()) != ZX_OK) {
-    CloseTaken(caller, from, count);
-    return ZX_ERR_INVALID_ARGS;
-  }
+  std::vector<zx_handle_disposition_t> elements;
+  if (const zx_status_t s = ReadElements(caller, checked, from, count, &elements); s != ZX_OK) return s;
   zx_status_t first_error = ZX_OK;
   for (zx_handle_disposition_t& element : elements) {
     element.result = Dispose(caller.handles(), channel, element, &handles->emplace_back());
